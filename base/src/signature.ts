@@ -34,7 +34,7 @@ export const verifyWithNoble: Ed25519Verify = ({ publicKey, message, signature }
   if (!hasSignatureLengths({ publicKey, signature })) return false;
   // RFC 8032 leaves the cofactor to the implementer. With both points in the prime-order group the
   // two equations agree, so that relay and members never judge one signature differently.
-  if (!isStrictKey(publicKey) || !isPrimeOrderPoint(signature.subarray(0, 32))) return false;
+  if (!isStrictPoint(publicKey) || !isStrictPoint(signature.subarray(0, 32))) return false;
   try {
     return ed25519.verify(signature, message, publicKey, { zip215: false });
   } catch {
@@ -50,10 +50,10 @@ export const verifyWithNoble: Ed25519Verify = ({ publicKey, message, signature }
 export function strictEd25519(native: Ed25519Verify, rememberedKeys = 4096): Ed25519Verify {
   const strictKeys = new Set<string>();
   return (check) => {
-    if (!hasSignatureLengths(check)) return false;
+    if (!hasSignatureLengths(check) || isIdentity(check.signature.subarray(0, 32))) return false;
     const key = String.fromCharCode(...check.publicKey);
     if (!strictKeys.has(key)) {
-      if (!isStrictKey(check.publicKey)) return false;
+      if (!isStrictPoint(check.publicKey)) return false;
       if (strictKeys.size >= rememberedKeys) strictKeys.clear();
       strictKeys.add(key);
     }
@@ -69,18 +69,18 @@ function hasSignatureLengths(check: Omit<SignatureCheck, "message">): boolean {
 }
 
 /** Canonically encoded, in the prime-order group, and not the identity. */
-function isStrictKey(encoded: Uint8Array): boolean {
-  // The identity is 1 in little-endian; as a key it would accept forgeries, as R it is harmless.
-  const isIdentity = encoded[0] === 1 && encoded.subarray(1).every((byte) => byte === 0);
-  return !isIdentity && isPrimeOrderPoint(encoded);
-}
-
-function isPrimeOrderPoint(encoded: Uint8Array): boolean {
+function isStrictPoint(encoded: Uint8Array): boolean {
   try {
-    return ed25519.Point.fromBytes(Uint8Array.from(encoded), false).isTorsionFree();
+    const point = ed25519.Point.fromBytes(Uint8Array.from(encoded), false);
+    return !isIdentity(encoded) && point.isTorsionFree();
   } catch {
     return false;
   }
+}
+
+/** The neutral element, 1 in little-endian. Native libraries differ on it as R, so nobody takes it. */
+function isIdentity(encoded: Uint8Array): boolean {
+  return encoded[0] === 1 && encoded.subarray(1).every((byte) => byte === 0);
 }
 
 const typePattern = /^[a-z][a-z0-9]*(?:[-./][a-z0-9]+)*$/;
