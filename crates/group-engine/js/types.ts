@@ -14,10 +14,12 @@
  */
 export type EngineModule = Uint8Array | object;
 
-/** Ports with platform defaults; the simulator passes seeded ones. */
+/**
+ * Ports with platform defaults; the simulator passes seeded ones. There is no
+ * clock: inside the engine time stands still (expiry counts in log time), and
+ * leaf lifetimes are unlimited.
+ */
 export interface EnginePorts {
-  /** Unix time in milliseconds. Only written into leaf lifetimes, never decides validity. */
-  readonly nowMs?: () => number;
   /** Fills the array with cryptographic randomness. Default: `crypto.getRandomValues`. */
   readonly fillRandom?: (target: Uint8Array) => void;
 }
@@ -38,9 +40,6 @@ export interface LeafIdentity {
 }
 
 export interface AddedLeaf extends LeafIdentity {
-  /** Seconds since 1970; the engine does not judge it (expiry counts in log time). */
-  readonly notBeforeSeconds: bigint;
-  readonly notAfterSeconds: bigint;
   /** RFC 9420 §5.2 KeyPackageRef: names the one-time package that was used. */
   readonly keyPackageRef: Uint8Array;
 }
@@ -68,8 +67,13 @@ export interface GroupContextView {
   readonly epoch: bigint;
   readonly treeHash: Uint8Array;
   readonly confirmedTranscriptHash: Uint8Array;
-  /** The bytes of extension 0xF0C1: org, room, rules version. */
+  /** The bytes of extension 0xF0C1: org, room, rules version; empty if it is missing. */
   readonly contextExtension: Uint8Array;
+  /**
+   * True unless the context's extensions are exactly 0xF0C1 and the engine's
+   * required capabilities: then there may be external senders and the like.
+   */
+  readonly foreignExtensions: boolean;
 }
 
 /**
@@ -100,8 +104,6 @@ export interface CommitSummary {
   readonly updatesOwnLeafOnly: boolean;
   /** True if a group-context-extensions proposal changed 0xF0C1 or anything else there. */
   readonly contextChanged: boolean;
-  /** True if extensions other than 0xF0C1 and the engine's required capabilities stand in the new context. */
-  readonly foreignContextExtensions: boolean;
   /** The context after the commit (epoch + 1). */
   readonly contextAfter: GroupContextView;
   readonly contextExtensionBefore: Uint8Array;
@@ -126,7 +128,10 @@ export interface WriteSet {
   readonly deletes: readonly StoreKey[];
 }
 
-/** What a committer publishes as one unit: commit, Welcome, GroupInfo (and the tree). */
+/**
+ * What a committer publishes as one unit. The tree of the epoch after is not in
+ * it: the relay has it from its own public group, members by `exportTree`.
+ */
 export interface CommitBundle {
   /** MLSMessage(PublicMessage): to the relay. */
   readonly commit: Uint8Array;
@@ -134,8 +139,6 @@ export interface CommitBundle {
   readonly welcome: Uint8Array | undefined;
   /** MLSMessage(GroupInfo) of the epoch after, without a tree: "the room's public key". */
   readonly groupInfo: Uint8Array;
-  /** The ratchet tree of the epoch after, to travel apart (content-addressed). */
-  readonly ratchetTree: Uint8Array;
   readonly summary: CommitSummary;
 }
 
@@ -345,14 +348,13 @@ export interface PublicGroupView extends Disposable {
   merge(): void;
   drop(): void;
   /**
-   * Checks a committer's GroupInfo against the staged commit if there is one,
-   * else against the current state: whole GroupContext (epoch, tree hash,
-   * confirmed transcript hash, extensions), confirmation tag, signer, signature,
-   * and that it has an external_pub and no tree.
+   * Checks a committer's GroupInfo against the staged commit if there is one
+   * (then the committer must be the signer), else against the current state:
+   * whole GroupContext (epoch, tree hash, confirmed transcript hash,
+   * extensions), confirmation tag, signer, signature, and that its extensions
+   * are an external_pub alone.
    */
   verifyGroupInfo(groupInfo: Uint8Array): void;
-  /** Checks that these bytes are the tree of the staged commit's result, else of the current state. */
-  verifyRatchetTree(ratchetTree: Uint8Array): void;
   serialize(): Uint8Array;
 }
 
