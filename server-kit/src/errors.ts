@@ -1,0 +1,30 @@
+import { defineErrors } from "@cloister/base";
+
+/** The codes that this package throws. */
+export const kitErrors = defineErrors({
+  ERR_CONFIG: { kind: "Usage" },
+  ERR_NKEY_MALFORMED: { kind: "Codec" },
+  ERR_JWT_MALFORMED: { kind: "Codec" },
+  ERR_JWT_CLAIMS: { kind: "Usage" },
+  ERR_JWT_SIGNATURE: { kind: "Verification" },
+  ERR_JWT_ISSUER: { kind: "Verification" },
+  ERR_JWT_EXPIRED: { kind: "Verification", hint: "sign in again to get a fresh token" },
+  ERR_JWT_NOT_YET_VALID: { kind: "Verification", hint: "compare this machine's clock" },
+  ERR_JWT_REVOKED: { kind: "Verification" },
+  ERR_SUBJECT_TOKEN: { kind: "Usage" },
+  ERR_GO_MISSING: { kind: "Usage" },
+  ERR_GO_TOO_OLD: { kind: "Usage" },
+  ERR_NATS_BUILD: { kind: "Internal" },
+  ERR_NATS_BUILD_BUSY: { kind: "Timeout", retryable: true },
+  ERR_NATS_VERSION: { kind: "Usage" },
+  ERR_NO_SPACE: { kind: "Limit", hint: "free some disk space and try again" },
+  ERR_BINARY_HASH: { kind: "Verification" },
+  ERR_PORT_TAKEN: { kind: "Usage" },
+  ERR_CHILD_START: { kind: "Internal" },
+  ERR_NOT_READY: { kind: "Timeout", retryable: true },
+  ERR_NATS_REFUSED: { kind: "Policy" },
+  ERR_NATS_AUTH: { kind: "Verification" },
+  ERR_NATS_TIMEOUT: { kind: "Timeout", retryable: true },
+  ERR_NATS_UNAVAILABLE: { kind: "Transport", retryable: true },
+  ERR_TLS_ISSUE: { kind: "Usage" },
+});

@@ -1,0 +1,22 @@
+/** What the servers stand on: NATS tokens, accounts and subjects, children, configuration, logs. */
+export * from "./account-scopes.ts";
+export * from "./account-templates.ts";
+export { kitErrors } from "./errors.ts";
+export { sha256Hex, sha256OfFile } from "./file-hash.ts";
+export { freePort, freePorts, requireFreePort } from "./free-port.ts";
+export * from "./limits.ts";
+export * from "./log-errors.ts";
+export * from "./log-follower.ts";
+export * from "./log-reader.ts";
+export {
+  type NatsServerBinary,
+  type ResolveNatsServerOptions,
+  resolveNatsServer,
+} from "./nats-binary.ts";
+export * from "./nats-config.ts";
+export * from "./nats-connection.ts";
+export * from "./nats-grammar.ts";
+export * from "./nats-jwt/index.ts";
+export * from "./sealing/index.ts";
+export * from "./stream-config.ts";
+export * from "./tls-ca.ts";
