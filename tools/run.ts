@@ -13,5 +13,6 @@ export const toolEnv: NodeJS.ProcessEnv = {
 export function run(command: string, args: readonly string[]): void {
   const { status, error } = spawnSync(command, args, { cwd: root, env: toolEnv, stdio: "inherit" });
   if (error !== undefined) throw error;
-  if (status !== 0) throw new Error(`${command} ${args[0] ?? ""} failed with ${status ?? "a signal"}`);
+  if (status !== 0)
+    throw new Error(`${command} ${args[0] ?? ""} failed with ${status ?? "a signal"}`);
 }

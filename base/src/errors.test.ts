@@ -48,7 +48,12 @@ describe("errors", () => {
   });
 
   test("a peer's unknown kind and malformed code still refuse", () => {
-    const error = errorFromReport({ kind: "Later", code: "rm -rf", message: "x", retryable: false });
+    const error = errorFromReport({
+      kind: "Later",
+      code: "rm -rf",
+      message: "x",
+      retryable: false,
+    });
     expect(error).toMatchObject({ kind: "Internal", code: "ERR_UNKNOWN" });
   });
 

@@ -57,7 +57,9 @@ describe("ids", () => {
       "",
     ];
     for (const text of refused) {
-      expect(() => parseRoomId(text)).toThrow(expect.objectContaining({ code: "ERR_ID_MALFORMED" }));
+      expect(() => parseRoomId(text)).toThrow(
+        expect.objectContaining({ code: "ERR_ID_MALFORMED" }),
+      );
       expect(isRoomId(text)).toBe(false);
     }
     expect(isRoomId(id)).toBe(true);

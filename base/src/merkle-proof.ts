@@ -2,7 +2,12 @@ import { baseErrors } from "./base-errors.ts";
 import { equalBytes } from "./bytes.ts";
 import { type Sha256, sha256 } from "./hash.ts";
 import { HASH_BYTES, MAX_MERKLE_PROOF_HASHES } from "./limits.ts";
-import { appendMerkleLeaf, emptyMerkleFrontier, merkleNodeHash, merkleRoot } from "./merkle-tree.ts";
+import {
+  appendMerkleLeaf,
+  emptyMerkleFrontier,
+  merkleNodeHash,
+  merkleRoot,
+} from "./merkle-tree.ts";
 
 /** Port: MTH(D[start:end]) of RFC 6962 §2.1. A log may answer from stored tiles. */
 export type SubtreeRoot = (start: number, end: number) => Uint8Array;
@@ -28,20 +33,20 @@ export function merkleInclusionProof(
   size: number,
 ): Uint8Array[] {
   if (!isSize(size) || !isSize(index) || index >= size) throw outOfRange();
-  return inclusionPath(subtreeRoot, index, 0, size);
-}
-
-function inclusionPath(
-  subtreeRoot: SubtreeRoot,
-  index: number,
-  start: number,
-  end: number,
-): Uint8Array[] {
-  if (end - start === 1) return [];
-  const split = start + largestPowerOfTwoBelow(end - start);
-  return index < split
-    ? [...inclusionPath(subtreeRoot, index, start, split), subtreeRoot(split, end)]
-    : [...inclusionPath(subtreeRoot, index, split, end), subtreeRoot(start, split)];
+  const path: Uint8Array[] = [];
+  let start = 0;
+  let end = size;
+  while (end - start > 1) {
+    const split = start + largestPowerOfTwoBelow(end - start);
+    if (index < split) {
+      path.push(subtreeRoot(split, end));
+      end = split;
+    } else {
+      path.push(subtreeRoot(start, split));
+      start = split;
+    }
+  }
+  return path.reverse();
 }
 
 /** RFC 6962 §2.1.2: PROOF(oldSize, D[newSize]). */

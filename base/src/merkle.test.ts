@@ -41,7 +41,9 @@ const referenceRoots = [
 ];
 
 const maxLeaves = 70;
-const leaves = Array.from({ length: maxLeaves }, (_, index) => merkleLeafHash(utf8Bytes(`${index}`)));
+const leaves = Array.from({ length: maxLeaves }, (_, index) =>
+  merkleLeafHash(utf8Bytes(`${index}`)),
+);
 const subtreeRoot = subtreeRootOf(leaves);
 const rootAt = (size: number) => subtreeRoot(0, size);
 
@@ -59,7 +61,11 @@ describe("RFC 6962 Merkle trees", () => {
   });
 
   test("a reference inclusion proof: entry 0 of 8", () => {
-    const proof = merkleInclusionProof(subtreeRootOf(referenceEntries.map((e) => merkleLeafHash(e))), 0, 8);
+    const proof = merkleInclusionProof(
+      subtreeRootOf(referenceEntries.map((e) => merkleLeafHash(e))),
+      0,
+      8,
+    );
     expect(proof.map(formatHex)).toEqual([
       "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
       "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",

@@ -25,7 +25,11 @@ describe("text forms of bytes", () => {
   });
 
   test.each(radixes)("$name goes both ways", ({ format, parse }) => {
-    fc.assert(fc.property(fc.uint8Array(), (bytes) => { expect(parse(format(bytes))).toEqual(bytes); }));
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        expect(parse(format(bytes))).toEqual(bytes);
+      }),
+    );
   });
 
   test.each(radixes)("$name accepts one spelling only", ({ format, parse }) => {

@@ -12,7 +12,7 @@ interface Radix {
 }
 
 function defineRadix(name: string, bitsPerChar: number, alphabet: string): Radix {
-  const values = new Map([...alphabet].map((char, value) => [char, value] as const));
+  const values = new Map(alphabet.split("").map((char, value) => [char, value] as const));
   return { name, bitsPerChar, alphabet, values };
 }
 

@@ -9,7 +9,7 @@ describe("secret bytes", () => {
       JSON.stringify({ secret }),
       `${secret}`,
       inspect({ secret }, { depth: 9, showHidden: true }),
-      JSON.stringify({ ...secret }),
+      JSON.stringify(Object.entries(secret)),
       Object.keys(secret).join(),
     ].join(" ");
     expect(shown).not.toMatch(/222|173|dead/i);

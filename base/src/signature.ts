@@ -89,7 +89,11 @@ const typePattern = /^[a-z][a-z0-9]*(?:[-./][a-z0-9]+)*$/;
  * What every signature of ours covers: `cloister/v1/<type>\0` ‖ org id (32 bytes) ‖ payload as it
  * was received or stored. The payload is never encoded again.
  */
-export function signingInput(type: string, org: OrgId, payload: Uint8Array): Uint8Array<ArrayBuffer> {
+export function signingInput(
+  type: string,
+  org: OrgId,
+  payload: Uint8Array,
+): Uint8Array<ArrayBuffer> {
   if (type.length > MAX_SIGNED_TYPE_CHARS || !typePattern.test(type)) {
     throw baseErrors.ERR_SIGNING_TYPE("malformed name of a signed type");
   }

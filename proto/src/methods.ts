@@ -21,12 +21,11 @@ export type RequestOf<Name extends MethodName> = MessageOf<(typeof methods)[Name
 export type ResponseOf<Name extends MethodName> = MessageOf<(typeof methods)[Name]["response"]>;
 
 /** The names of a service's methods without the service. */
-export type MethodOfService<Service extends string> =
-  MethodName extends infer Name
-    ? Name extends `${Service}/${infer Method}`
-      ? Method
-      : never
-    : never;
+export type MethodOfService<Service extends string> = MethodName extends infer Name
+  ? Name extends `${Service}/${infer Method}`
+    ? Method
+    : never
+  : never;
 
 export function isMethodName(text: string): text is MethodName {
   return Object.hasOwn(methods, text);

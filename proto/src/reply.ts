@@ -23,7 +23,9 @@ const wireKinds: Readonly<Record<ErrorKind, Error_Kind>> = {
 
 /** The answer to a call that succeeded: the encoded response message. */
 export function encodeReply(payload: Uint8Array): Uint8Array<ArrayBuffer> {
-  return Reply.encode({ result: { $case: "payload", value: payload } }).finish().slice();
+  return Reply.encode({ result: { $case: "payload", value: payload } })
+    .finish()
+    .slice();
 }
 
 /** The answer to a call that failed; a foreign error is told without its text. */
@@ -37,7 +39,9 @@ export function encodeErrorReply(error: unknown): Uint8Array<ArrayBuffer> {
     retryable: report.retryable,
     details: detailsOf(report),
   };
-  return Reply.encode({ result: { $case: "error", value } }).finish().slice();
+  return Reply.encode({ result: { $case: "error", value } })
+    .finish()
+    .slice();
 }
 
 function detailsOf(report: ErrorReport): Map<string, string> {
