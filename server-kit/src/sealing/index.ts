@@ -30,3 +30,9 @@ export {
   SealedBucket,
 } from "./sealed-bucket.ts";
 export { sealingErrors } from "./sealing-errors.ts";
+export {
+  type CredentialsFile,
+  readServiceCredentials,
+  type ServiceCredentials,
+  writeServiceCredentials,
+} from "./service-credentials.ts";
