@@ -29,3 +29,8 @@ export function scopeKeyPath(directory: string, scope: string): string {
 export function credentialsPath(directory: string, user: string): string {
   return join(directory, "credentials", `${user}.sealed`);
 }
+
+/** The sealed credentials of a service's user, for `readServiceCredentials`. */
+export function serviceCredentialsPath(stateDir: string, user: string): string {
+  return credentialsPath(accountsDir(stateDir), user);
+}

@@ -1,0 +1,81 @@
+import {
+  type AccountTemplate,
+  accountsAccount,
+  deliveryAccount,
+  gatewayAccount,
+  NkeyPair,
+  type Nkey,
+  systemAccount,
+} from "@cloister/server-kit";
+import { SERVICE_CONSUMERS, SERVICE_STREAMS } from "../limits.ts";
+import type { ServiceAccountName } from "./fleet-file.ts";
+import { followerScope } from "./follower-scope.ts";
+
+/** Signing keys of the service accounts, one a scope: each makes the users of one duty. */
+export const scopeNames = ["system", "accounts", "gateway", "delivery", "follower"] as const;
+export type ScopeName = (typeof scopeNames)[number];
+export type ScopeKeys = Readonly<Record<ScopeName, NkeyPair<"account">>>;
+
+export function generateScopeKeys(): ScopeKeys {
+  const pairs = scopeNames.map((name) => [name, NkeyPair.generate("account")] as const);
+  return Object.fromEntries(pairs) as ScopeKeys;
+}
+
+/**
+ * The ids of the service accounts. The private half of each is dropped at once: every user comes
+ * from a scoped signing key and every account token from the operator, so nobody needs it.
+ */
+export function generateAccountIds(): Record<ServiceAccountName, Nkey<"account">> {
+  return { system: newAccount(), accounts: newAccount(), gateway: newAccount(), delivery: newAccount() };
+}
+
+export function newAccount(): Nkey<"account"> {
+  using pair = NkeyPair.generate("account");
+  return pair.publicKey;
+}
+
+/** Bytes of JetStream that each service account may fill. */
+export interface ServiceStorage {
+  readonly accountsBytes: number;
+  readonly gatewayBytes: number;
+  readonly deliveryBytes: number;
+}
+
+export interface ServiceTemplatesInput {
+  readonly accounts: Readonly<Record<ServiceAccountName, Nkey<"account">>>;
+  readonly keys: ScopeKeys;
+  readonly storage: ServiceStorage;
+}
+
+export function serviceTemplates(input: ServiceTemplatesInput): AccountTemplate[] {
+  const { accounts, keys } = input;
+  const accountsKey = accounts.accounts;
+  const accountsTemplate = accountsAccount({
+    account: accountsKey,
+    signingKey: keys.accounts.publicKey,
+    storage: storageOf(input.storage.accountsBytes),
+  });
+  return [
+    systemAccount({ account: accounts.system, signingKey: keys.system.publicKey }),
+    {
+      ...accountsTemplate,
+      scopes: [...accountsTemplate.scopes, followerScope(keys.follower.publicKey)],
+    },
+    gatewayAccount({
+      account: accounts.gateway,
+      signingKey: keys.gateway.publicKey,
+      storage: storageOf(input.storage.gatewayBytes),
+      accountsAccount: accountsKey,
+    }),
+    deliveryAccount({
+      account: accounts.delivery,
+      signingKey: keys.delivery.publicKey,
+      storage: storageOf(input.storage.deliveryBytes),
+      accountsAccount: accountsKey,
+    }),
+  ];
+}
+
+function storageOf(diskBytes: number) {
+  return { diskBytes, streams: SERVICE_STREAMS, consumers: SERVICE_CONSUMERS };
+}
