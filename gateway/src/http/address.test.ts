@@ -1,0 +1,17 @@
+import { describe, expect, test } from "vitest";
+import { addressGroup } from "./address.ts";
+
+describe("whose limits an address counts against", () => {
+  test.each([
+    ["192.0.2.7", "192.0.2.7"],
+    ["::ffff:192.0.2.7", "192.0.2.7"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+    ["2001:0db8:0001:0002::1", "2001:db8:1:2::/64"],
+    ["2001:db8::1", "2001:db8:0:0::/64"],
+    ["::1", "0:0:0:0::/64"],
+    ["fe80::1%eth0", "fe80:0:0:0::/64"],
+    ["", ""],
+  ])("%s counts as %s", (address, group) => {
+    expect(addressGroup(address)).toBe(group);
+  });
+});
