@@ -14,7 +14,7 @@ generate: ## Codecs and tables from proto/.
 	@tools/make.sh generate
 
 engine: ## Rebuilds the two .wasm and compares their hashes.
-	@tools/engine.sh
+	@crates/group-engine/build.sh
 
 bench: ## Every figure, or those of NAME.
 	@tools/make.sh bench $(NAME)

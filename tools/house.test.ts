@@ -123,3 +123,28 @@ describe("marks are given by few", () => {
     expect(users("markSealed").filter((file) => !/seal/.test(baseName(file)))).toEqual([]);
   });
 });
+
+describe("errors and words", () => {
+  const sources = globSync("{*,crates/*}/{src,js,tests}/**/*.ts", { cwd: root }).map((file) => ({
+    file,
+    text: readFileSync(join(root, file), "utf8"),
+  }));
+
+  test("an error code has one kind wherever it is declared", () => {
+    const kinds = new Map<string, Set<string>>();
+    for (const { file, text } of sources) {
+      if (isTestFile(file)) continue;
+      for (const [, code = "", kind = ""] of text.matchAll(/\b(ERR_\w+): \{\s*kind: "(\w+)"/g)) {
+        kinds.set(code, (kinds.get(code) ?? new Set()).add(kind));
+      }
+    }
+    expect(kinds.size).toBeGreaterThan(5);
+    expect([...kinds].filter(([, found]) => found.size > 1)).toEqual([]);
+  });
+
+  test("no check is switched off, nothing is left for later", () => {
+    const forbidden =
+      /(?:oxlint|eslint)-disable|biome-ignore|@ts-(?:ignore|expect-error|nocheck)|\b(?:TODO|FIXME|XXX)\b/;
+    expect(sources.filter(({ text }) => forbidden.test(text)).map(({ file }) => file)).toEqual([]);
+  });
+});

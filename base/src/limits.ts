@@ -29,3 +29,24 @@ export const MAX_SIGNED_TYPE_CHARS = 64;
 
 /** Longest Merkle proof: the height of a tree of 2^53 - 1 leaves, with both halves. */
 export const MAX_MERKLE_PROOF_HASHES = 107;
+
+/** Either side of the receiver's clock that a request's time may lie (docs/protocol.md, Calls). */
+export const REQUEST_WINDOW_MS = 120_000;
+
+/** The random number of a request, burnt for as long as the window is open. */
+export const NONCE_BYTES = 16;
+
+export const MAX_SESSION_MS = 24 * 60 * 60 * 1000;
+
+export const MAX_NATS_JWT_MS = 60 * 60 * 1000;
+
+export const MAX_GRANT_MS = 60 * 1000;
+
+/** An encoded statement or genesis, before its envelope. */
+export const MAX_STATEMENT_BYTES = 65_536;
+
+/** Rooms that one pass and one NATS user JWT name. */
+export const MAX_PASS_ROOMS = 512;
+
+/** Text of one message. */
+export const MAX_TEXT_BYTES = 400_000;

@@ -60,6 +60,7 @@ export function encodeMessage<Name extends MessageName>(
   name: Name,
   message: MessageOf<Name>,
 ): Uint8Array<ArrayBuffer> {
-  const codec: Pick<Codec<MessageOf<Name>>, "encode"> = messages[name] as never;
+  // The table pairs each name with its codec; a generic index cannot tell TypeScript so.
+  const codec = messages[name] as unknown as Codec<MessageOf<Name>>;
   return Uint8Array.from(codec.encode(message).finish());
 }
