@@ -37,6 +37,7 @@ export const clientErrors = defineErrors({
     hint: "the server's log breaks the rules: tell the owners, and write nothing",
   },
   ERR_GATEWAY_ANSWER: { kind: "Codec" },
+  ERR_VERIFICATION_CLOCK_SKEW: { kind: "Verification" },
   ERR_NOT_ADMITTED: { kind: "Policy" },
   ERR_ROOM_UNKNOWN: { kind: "Usage", hint: "list the rooms that you have a role in" },
   ERR_ROOM_STOPPED: { kind: "Verification" },

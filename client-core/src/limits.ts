@@ -7,7 +7,7 @@ export const MAX_STORE_VALUE_BYTES = 64 * 1024 * 1024;
 /** Text of one message, UTF-8. */
 export const MAX_TEXT_BYTES = 400_000;
 /** Encoded items sealed together: with envelope and padding one record stays below the wire's limit. */
-export const MAX_BATCH_ITEM_BYTES = 400_000;
+export const MAX_BATCH_ITEM_BYTES = 408_000;
 export const MAX_BATCH_ITEMS = 4096;
 
 /** How old the newest checkpoint may be when something is sealed (rule 4: fetch before seal). */

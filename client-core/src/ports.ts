@@ -147,12 +147,21 @@ export interface InboxOptions {
   readonly maxAheadBytes: number;
 }
 
+export interface InboxPage {
+  /** In stream order. */
+  readonly records: readonly DeliveredRecord[];
+  /** True if nothing more waited on the server when the last of these was delivered (pending 0). */
+  readonly isDrained: boolean;
+  /** The inbox was closed, or its consumer is gone and has to be opened anew: the last page. */
+  readonly isEnded: boolean;
+}
+
 export interface Inbox extends AsyncDisposable {
   /**
-   * What has arrived, at least one record, in stream order; waits for it. Answers with none when
-   * the inbox was closed, or when its consumer is gone and has to be opened anew.
+   * What has arrived; waits for at least one record. The first page comes at once even if nothing
+   * waits on the server: then it has no records and is drained.
    */
-  next(): Promise<readonly DeliveredRecord[]>;
+  next(): Promise<InboxPage>;
   /** Explicit ack of each, after it is safe here. Need not wait. */
   ack(records: readonly DeliveredRecord[]): void;
 }
@@ -234,6 +243,8 @@ export interface SegmentsJob {
   readonly firstSegment: number;
   /** Whole segments; the last one of the job may be shorter. */
   readonly data: Uint8Array;
+  /** The job holds the file's last segment, which is sealed even if nothing of `data` is left for it. */
+  readonly endsFile?: boolean;
   /** Left free before the first sealed segment, for the header of chunk 0. */
   readonly prefixBytes?: number;
 }
