@@ -99,9 +99,9 @@ function serviceScope(input: {
   });
 }
 
-/** The Delivery Service in DELIVERY; it reads the log as members do. */
+/** The Delivery Service in DELIVERY; it tells accounts its keys, and reads the log as members do. */
 export function deliveryScope(key: AccountKey): SigningScope {
-  const calls = ["log.v1.{{subject()}}.*"];
+  const calls = ["accounts.v1.{{subject()}}.AnnounceRelay", "log.v1.{{subject()}}.*"];
   return serviceScope({ key, role: "delivery", serves: ["ds"], calls, stores: ["hs.>"] });
 }
 

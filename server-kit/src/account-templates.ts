@@ -118,7 +118,10 @@ export function deliveryAccount(
     name: "DELIVERY",
     limits: limits(input.storage, 100),
     scopes: [deliveryScope(input.signingKey)],
-    imports: [serviceImport({ service: "log", from, into: account })],
+    imports: [
+      serviceImport({ service: "accounts", from, into: account }),
+      serviceImport({ service: "log", from, into: account }),
+    ],
     exports: [serviceExport("ds")],
   };
 }
@@ -135,7 +138,7 @@ export function accountsAccount(input: ServiceAccountInput): AccountTemplate {
   };
 }
 
-/** GATEWAY: the gateways' sealed buckets; the only account that may call `accounts.v1`. */
+/** GATEWAY: the gateways' sealed buckets; with DELIVERY the only account that may call `accounts.v1`. */
 export function gatewayAccount(
   input: ServiceAccountInput & { readonly accountsAccount: AccountKey },
 ): AccountTemplate {
