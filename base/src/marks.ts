@@ -8,14 +8,14 @@ export type Verified<T> = T & { readonly [verifiedBrand]: true };
 export type Sealed = Uint8Array & { readonly [sealedBrand]: true };
 
 /**
- * Only for modules that verify: files named `verify*.ts` or `*-verify.ts`
- * (a test of the repository holds every other import of it).
+ * Only for modules that verify: their file or folder says so in its name. A test of the repository
+ * refuses every other use.
  */
 export function markVerified<T>(value: T): Verified<T> {
   return value as Verified<T>;
 }
 
-/** Only for modules that seal: files named `seal*.ts` or `*-seal.ts`. Held by the same test. */
+/** Only for modules that seal: their file or folder says so in its name. Held by the same test. */
 export function markSealed(ciphertext: Uint8Array): Sealed {
   return ciphertext as Sealed;
 }
