@@ -18,7 +18,10 @@ export const clientNodeErrors = defineErrors({
     kind: "Usage",
     hint: "Join with an invitation (`cloister join`), or found an org (`cloister org create`).",
   },
-  ERR_STORE_EXISTS: { kind: "Usage", hint: "Choose another profile, or use the one that is there." },
+  ERR_STORE_EXISTS: {
+    kind: "Usage",
+    hint: "Choose another profile, or use the one that is there.",
+  },
   ERR_STORE_VERSION: {
     kind: "Usage",
     hint: "The store was written by a newer version: update this program.",
@@ -33,6 +36,23 @@ export const clientNodeErrors = defineErrors({
     retryable: true,
     hint: "Free some space on the disk that holds the profile.",
   },
+  ERR_SERVER_UNPINNED: {
+    kind: "Verification",
+    hint: "Ask whoever invited you for a new invitation. If it is the same, somebody stands between.",
+  },
+  ERR_SERVER_UNREACHABLE: {
+    kind: "Transport",
+    retryable: true,
+    hint: "Check the address and the network; ask the operator whether the server runs.",
+  },
+  ERR_SERVER_TIMEOUT: { kind: "Timeout", retryable: true },
+  ERR_RESPONSE_TOO_LONG: { kind: "Limit" },
+  ERR_CONNECTION_DENIED: {
+    kind: "Policy",
+    hint: "The server no longer lets this device in: see cloister whoami.",
+  },
+  ERR_FILE_UNREADABLE: { kind: "Usage", hint: "Check the path and its permissions." },
+  ERR_FILE_EXISTS: { kind: "Usage", hint: "Choose another name with --output." },
   ERR_PASSPHRASE_SHORT: { kind: "Usage", hint: "Choose a longer passphrase." },
   ERR_PASSPHRASE_SOURCE: {
     kind: "Usage",

@@ -21,7 +21,9 @@ describe("store key", () => {
     using made = await createStoreKey(path, secret(passphrase));
     using opened = await unlockStoreKey(path, secret(passphrase));
     expect(opened.equals(made)).toBe(true);
-    await expect(unlockStoreKey(path, secret("correct horse battery stapel"))).rejects.toMatchObject({
+    await expect(
+      unlockStoreKey(path, secret("correct horse battery stapel")),
+    ).rejects.toMatchObject({
       code: "ERR_STORE_UNLOCK",
       message: expect.stringContaining("cannot unlock"),
     });
@@ -67,7 +69,10 @@ describe("store key", () => {
   });
 
   it("opens what version 1 wrote (golden bytes)", async () => {
-    await writeFile(path, await readFile(new URL("../tests/golden/store-key-v1.json", import.meta.url)));
+    await writeFile(
+      path,
+      await readFile(new URL("../tests/golden/store-key-v1.json", import.meta.url)),
+    );
     using opened = await unlockStoreKey(path, secret(passphrase));
     expect(opened.expose((bytes) => Buffer.from(bytes).toString("hex"))).toBe(GOLDEN_KEY_HEX);
   });

@@ -1,0 +1,10 @@
+/** Cloister's client for Node: the platform's adapters, and profiles on disk. */
+export { nodeEngine } from "./engine.ts";
+export { clientNodeErrors } from "./errors.ts";
+export { DiskFileSink } from "./file-sink.ts";
+export { DiskFileSource } from "./file-source.ts";
+export { nodeClock } from "./node-clock.ts";
+export { nodeCrypto, nodeRandom } from "./node-crypto.ts";
+export { createProfile, type OpenProfile, openProfile } from "./open-profile.ts";
+export { type PassphraseSource, passphraseSourceFrom, readPassphrase } from "./passphrase.ts";
+export { type ProfileFolder, profileAt, profileFolder } from "./profile.ts";
