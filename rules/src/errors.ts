@@ -21,6 +21,7 @@ export const rulesErrors = defineErrors({
   ERR_VERIFICATION_LOG_TIME: { kind: "Verification" },
   ERR_RULES_REPLICA_STALE: { kind: "Internal" },
   ERR_RULES_LOG_SIZE: { kind: "Usage" },
+  ERR_RULES_SIGNER_MISSING: { kind: "Usage" },
   // Statements.
   ERR_VERIFICATION_STATEMENT_UNKNOWN: {
     kind: "Verification",

@@ -2,8 +2,37 @@
  * The rules that members and servers must agree on: statements, roles, policy, tokens, handshakes.
  * Pure: the same code decides in a relay and in a browser. README.md shows the calls.
  */
+
+export { bodies, type ServiceChange } from "./build/bodies.ts";
+export { buildGenesis, type GenesisDraft } from "./build/genesis.ts";
+export {
+  buildStatement,
+  type StatementDraft,
+  signStatement,
+  type UnsignedStatement,
+} from "./build/statement.ts";
 export { rulesErrors } from "./errors.ts";
 export * from "./limits.ts";
+export { type PreparedEntry, prepareEntry, prepareGenesis, signEntry } from "./log/append.ts";
+export { genesisOrg, orgIdOf } from "./log/genesis.ts";
+export {
+  appendRecord,
+  checkStatement,
+  compareCheckpoint,
+  type EntryView,
+  type LogReplica,
+  type OpenReplicaOptions,
+  openReplica,
+  pinCheckpoint,
+} from "./log/replica.ts";
+export type { StatementView } from "./log/statement.ts";
+export {
+  advanceCheckpoint,
+  type CheckpointView,
+  type LogIdentity,
+  verifyCheckpoint,
+  verifyCheckpointOf,
+} from "./log/verify-checkpoint.ts";
 export {
   type Decision,
   type DecisionQuery,
@@ -73,3 +102,25 @@ export {
   gatewayAt,
   relayAt,
 } from "./state/services.ts";
+export type { Body, BodyKind, BodyOf } from "./statements/judgement.ts";
+export {
+  signFence,
+  signGrant,
+  signHandshake,
+  signPass,
+  signRequest,
+  signSession,
+} from "./tokens/sign.ts";
+export { type FenceView, verifyFence } from "./tokens/verify-fence.ts";
+export { type GrantQuery, type GrantView, verifyGrant } from "./tokens/verify-grant.ts";
+export { type PassQuery, type PassView, verifyPass } from "./tokens/verify-pass.ts";
+export {
+  checkRequestFrame,
+  parseRequest,
+  type RequestCaller,
+  type RequestEnvelope,
+  type RequestQuery,
+  type RequestView,
+  verifyRequest,
+} from "./tokens/verify-request.ts";
+export { type SessionView, verifySession } from "./tokens/verify-session.ts";

@@ -1,4 +1,5 @@
 import type { AccountId, DeviceId, EpochMs, RoomId } from "@cloister/base";
+import { TOKEN_SKEW_MS } from "../limits.ts";
 import { type DeviceView, devicesOf } from "../state/devices.ts";
 import type { FactorRequirement, LevelPolicy } from "../state/facts.ts";
 import type { FactorName } from "../state/names.ts";
