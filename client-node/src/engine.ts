@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 import type { EnginePort } from "@cloister/client-core";
 import { createMemberEngine } from "@cloister/group-engine/member";
-import { memberWasmUrl } from "@cloister/group-engine/wasm-paths";
+import { memberWasmHref } from "@cloister/group-engine/wasm-paths";
 
-/** The group engine's member half, compiled at its first use and shared from then on. */
+/** The group engine's member half, read from disk at its first use. */
 export function nodeEngine(): EnginePort {
-  let compiled: Promise<WebAssembly.Module> | undefined;
+  let bytes: Promise<Uint8Array> | undefined;
   return async (options) => {
-    compiled ??= readFile(memberWasmUrl).then((bytes) => WebAssembly.compile(bytes));
-    return createMemberEngine(await compiled, options);
+    bytes ??= readFile(new URL(memberWasmHref));
+    return createMemberEngine(await bytes, options);
   };
 }
