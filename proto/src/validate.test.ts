@@ -15,7 +15,7 @@ describe("rules on the bytes of the wire", () => {
     expect(parseMessage(signIn, bytes).sessionKey).toEqual(sessionKey);
   });
 
-  test("a broken rule is refused and names the field, never the value", () => {
+  test("[F42] a broken rule is refused and names the field, never the value", () => {
     const bytes = SignInRequest.encode({ sessionKey: new Uint8Array(31).fill(0x41) }).finish();
     expect(() => parseMessage(signIn, bytes)).toThrow(
       expect.objectContaining({
