@@ -33,12 +33,17 @@ export const accountsErrors = defineErrors({
     kind: "Verification",
     hint: "reserve again with the same code and found the org with the log key of the answer",
   },
+  ERR_POLICY_CALLER: { kind: "Policy" },
   ERR_ORG_UNKNOWN: { kind: "Usage", hint: "compare the org id, or the server that you ask" },
   ERR_LOG_CONTENDED: { kind: "Transport", retryable: true, hint: "try again in a moment" },
   ERR_LOG_UNAVAILABLE: {
     kind: "Transport",
     retryable: true,
     hint: "the servers cannot be reached: repeat the call, the same bytes count once",
+  },
+  ERR_LOG_BROKEN: {
+    kind: "Internal",
+    hint: "somebody wrote to the stream LOG: compare it with what owners hold",
   },
   ERR_LOG_FULL: { kind: "Limit", hint: "the operator must give the stream LOG more space" },
   ERR_ACCOUNT_NOT_CONFIRMED: {
