@@ -49,6 +49,26 @@ export {
 } from "./policy/effective.ts";
 export { policyHash } from "./policy/hash.ts";
 export {
+  type CommitBinding,
+  encodeCommitBinding,
+  encodeGroupBinding,
+} from "./room/binding.ts";
+export type * from "./room/commit-facts.ts";
+export { type HandshakeEnvelope, isVoidHandshake, parseHandshake } from "./room/handshake.ts";
+export type { HandshakeQuery, HandshakeView, RoomPosition } from "./room/handshake-query.ts";
+export {
+  type Entitlement,
+  encodeLeafCredential,
+  entitlement,
+  type LeafIdentity,
+  type LeafQuery,
+  parseLeafCredential,
+  type Unentitled,
+  unentitledLeaves,
+} from "./room/leaf.ts";
+export { type CreationQuery, verifyCreation } from "./room/verify-creation.ts";
+export { verifyHandshake } from "./room/verify-handshake.ts";
+export {
   type AccountView,
   accountAt,
   type DeviceQuery,
