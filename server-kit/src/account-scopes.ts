@@ -48,7 +48,7 @@ export function memberScope(key: AccountKey): SigningScope {
       "$JS.API.DIRECT.GET.ROOMS.room.{{tag(room)}}.*",
       "$JS.API.DIRECT.GET.FILES.file.{{tag(room)}}.*.*.*",
       "$JS.API.CONSUMER.MSG.NEXT.ROOMS.{{subject()}}",
-      "$JS.ACK.ROOMS.{{subject()}}.>",
+      "$JS.ACK.ROOMS.{{subject()}}.*.*.*.*.*",
       "ds.v1.{{subject()}}.*",
       "log.v1.{{subject()}}.*",
     ],

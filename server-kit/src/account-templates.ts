@@ -6,7 +6,7 @@ import {
   relayScope,
   systemScope,
 } from "./account-scopes.ts";
-import { serviceSubscription, type ServiceName } from "./nats-grammar.ts";
+import { type ServiceName, serviceSubscription } from "./nats-grammar.ts";
 import type { AccountJwtInput } from "./nats-jwt/account-jwt.ts";
 import type { AccountLimitClaims, Export, Import } from "./nats-jwt/claims.ts";
 import type { Nkey } from "./nats-jwt/nkey-codec.ts";
@@ -32,8 +32,8 @@ function limits(storage: StorageLimits, connections: number): AccountLimitClaims
     subs: -1,
     data: -1,
     payload: -1,
-    imports: 4,
-    exports: 4,
+    imports: 16,
+    exports: 16,
     wildcards: true,
     disallow_bearer: true,
     conn: connections,
@@ -79,26 +79,63 @@ export interface OrgAccountInput {
   readonly account: AccountKey;
   readonly name: string;
   readonly memberKey: AccountKey;
-  readonly relayKey: AccountKey;
+  readonly storeAccount: AccountKey;
   readonly deliveryAccount: AccountKey;
   readonly accountsAccount: AccountKey;
-  readonly storage: StorageLimits;
   readonly connections: number;
 }
 
-/** One account per org: two streams, members by the gateway's key, one relay. */
+/**
+ * An org's account: its members' devices and nothing else. JetStream is off in it. A reply subject
+ * is covered by no permission, and the server's own answers are not either, so a member could send
+ * bytes of its choice to any subject of its own account: with JetStream on, to `$JS.API` too.
+ */
 export function orgAccount(input: OrgAccountInput): AccountTemplate {
   const { account } = input;
   return {
     account,
     name: input.name,
-    limits: limits(input.storage, input.connections),
-    scopes: [memberScope(input.memberKey), relayScope(input.relayKey)],
+    limits: limits(noStorage, input.connections),
+    scopes: [memberScope(input.memberKey)],
     imports: [
+      ...storeSubjects.map(({ name, subject }) => ({
+        ...{ name, subject, account: input.storeAccount, type: "service" as const },
+      })),
       serviceImport({ service: "ds", from: input.deliveryAccount, into: account }),
       serviceImport({ service: "log", from: input.accountsAccount, into: account }),
     ],
     exports: [],
+  };
+}
+
+/** What a member's device reaches of its org's streams, each to its exact depth. */
+const storeSubjects = [
+  { name: "room", subject: "room.*.*", answers: "Singleton" },
+  { name: "file", subject: "file.*.*.*.*", answers: "Singleton" },
+  { name: "last", subject: "$JS.API.DIRECT.GET.ROOMS.room.*.*", answers: "Singleton" },
+  { name: "chunk", subject: "$JS.API.DIRECT.GET.FILES.file.*.*.*.*", answers: "Singleton" },
+  { name: "next", subject: "$JS.API.CONSUMER.MSG.NEXT.ROOMS.*", answers: "Stream" },
+  { name: "ack", subject: "$JS.ACK.ROOMS.*.*.*.*.*.*", answers: "Singleton" },
+] as const;
+
+export interface StoreAccountInput {
+  readonly account: AccountKey;
+  readonly name: string;
+  readonly relayKey: AccountKey;
+  readonly storage: StorageLimits;
+}
+
+/** An org's streams and consumers, in an account where only the relay signs in. */
+export function storeAccount(input: StoreAccountInput): AccountTemplate {
+  return {
+    account: input.account,
+    name: input.name,
+    limits: limits(input.storage, 100),
+    scopes: [relayScope(input.relayKey)],
+    imports: [],
+    exports: storeSubjects.map(({ name, subject, answers }) => ({
+      ...{ name, subject, type: "service" as const, response_type: answers },
+    })),
   };
 }
 

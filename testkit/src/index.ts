@@ -1,4 +1,9 @@
 /** Real servers for tests; nothing here runs in production. */
+export { type ForgedClaims, forgeJwt } from "./forge.ts";
 export * from "./nats.ts";
 export * from "./nats-fleet.ts";
-export { NatsProcess } from "./nats-process.ts";
+export * from "./nats-org.ts";
+export { NatsProcess, type NatsProcessOptions } from "./nats-process.ts";
+export { pushAccount } from "./push-account.ts";
+export { RawNats, type RawNatsOptions } from "./raw-nats.ts";
+export { type Violation, Violations } from "./violations.ts";

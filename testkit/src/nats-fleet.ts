@@ -9,6 +9,7 @@ import {
   NkeyPair,
   orgAccount,
   type RevocationList,
+  storeAccount,
   systemAccount,
 } from "@cloister/server-kit";
 
@@ -20,8 +21,11 @@ export interface TestOrg {
   readonly name: string;
   readonly account: AccountPair;
   readonly memberKey: AccountPair;
-  readonly relayKey: AccountPair;
   readonly template: AccountTemplate;
+  /** The account of its streams, where the relay signs in. */
+  readonly store: AccountPair;
+  readonly relayKey: AccountPair;
+  readonly storeTemplate: AccountTemplate;
 }
 
 export interface TestServiceAccount {
@@ -104,20 +108,24 @@ export interface CreateOrgInput {
 }
 
 export function createOrg({ name, services, diskBytes }: CreateOrgInput): TestOrg {
-  const account = NkeyPair.generate("account");
-  const memberKey = NkeyPair.generate("account");
-  const relayKey = NkeyPair.generate("account");
+  const [account, memberKey] = [NkeyPair.generate("account"), NkeyPair.generate("account")];
+  const [store, relayKey] = [NkeyPair.generate("account"), NkeyPair.generate("account")];
   const template = orgAccount({
     account: account.publicKey,
     name,
     memberKey: memberKey.publicKey,
-    relayKey: relayKey.publicKey,
+    storeAccount: store.publicKey,
     deliveryAccount: services.delivery.account.publicKey,
     accountsAccount: services.accounts.account.publicKey,
-    storage: { diskBytes, streams: 2, consumers: 100_000 },
     connections: 1_000,
   });
-  return { name, account, memberKey, relayKey, template };
+  const storeTemplate = storeAccount({
+    account: store.publicKey,
+    name: `${name} store`,
+    relayKey: relayKey.publicKey,
+    storage: { diskBytes, streams: 2, consumers: 100_000 },
+  });
+  return { name, account, memberKey, template, store, relayKey, storeTemplate };
 }
 
 /** Signs an account's token as the accounts service does. */
@@ -132,9 +140,10 @@ export function signAccount(
 
 /** The tokens that a server preloads. */
 export function preloadOf(fleet: TestFleet): Map<string, string> {
-  const all = [...Object.values(fleet.services), ...fleet.orgs.values()];
+  const services = Object.values(fleet.services).map(({ template }) => template);
+  const orgs = [...fleet.orgs.values()].flatMap((org) => [org.template, org.storeTemplate]);
   return new Map(
-    all.map(({ account, template }) => [account.publicKey, signAccount(fleet, template)]),
+    [...services, ...orgs].map((template) => [template.account, signAccount(fleet, template)]),
   );
 }
 

@@ -31,6 +31,7 @@ export interface StartNatsOptions {
 export interface TestUser {
   readonly connection: NatsConnection;
   readonly pair: NkeyPair<"user">;
+  readonly jwt: string;
 }
 
 export interface TestNats extends AsyncDisposable {
@@ -108,7 +109,7 @@ export async function startNats(options: StartNatsOptions = {}): Promise<TestNat
       maxReconnectAttempts: input.maxReconnectAttempts ?? 0,
     });
     connections.add(connection);
-    return { connection, pair };
+    return { connection, pair, jwt: typeof jwt === "string" ? jwt : jwt() };
   };
   const org: TestNats["org"] = (name) => {
     const found = fleet.orgs.get(name);
@@ -133,7 +134,7 @@ export async function startNats(options: StartNatsOptions = {}): Promise<TestNat
       const { account, memberKey: key } = from;
       return connect({ pair, jwt: signUser({ account, key, user: pair, tags }) });
     },
-    relay: async ({ account, relayKey: key }) => {
+    relay: async ({ store: account, relayKey: key }) => {
       const pair = NkeyPair.generate("user");
       return connect({ pair, jwt: signUser({ account, key, user: pair }) });
     },
