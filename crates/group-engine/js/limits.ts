@@ -18,6 +18,10 @@ export const MAX_GROUP_INFO_BYTES = 65_536;
 export const MAX_KEY_PACKAGE_BYTES = 32_768;
 /** One application message: the wire's 512,000 bytes with headers. */
 export const MAX_APPLICATION_BYTES = 512_000;
+export const MAX_STORE_KEY_BYTES = 4_096;
 export const MAX_STORE_ENTRY_BYTES = 67_108_864;
+/** The public half's stored form of a group: a tree takes about twice its wire size. */
+export const MAX_PUBLIC_STATE_BYTES = 134_217_728;
+export const KEY_PACKAGE_REF_BYTES = 32;
 export const MAX_EXPORT_BYTES = 255;
 export const MAX_LABEL_BYTES = 128;

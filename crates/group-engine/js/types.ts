@@ -46,14 +46,14 @@ export interface AddedLeaf extends LeafIdentity {
 
 /** RFC 9420 §12.1; anything newer or private is `unknown`, which rules refuse. */
 export type ProposalKind =
-  | 'add'
-  | 'update'
-  | 'remove'
-  | 'pre-shared-key'
-  | 're-init'
-  | 'external-init'
-  | 'group-context-extensions'
-  | 'unknown';
+  | "add"
+  | "update"
+  | "remove"
+  | "pre-shared-key"
+  | "re-init"
+  | "external-init"
+  | "group-context-extensions"
+  | "unknown";
 
 export interface ProposalSummary {
   readonly kind: ProposalKind;
@@ -86,7 +86,7 @@ export interface CommitSummary {
   readonly groupId: Uint8Array;
   /** The epoch the commit was made in; it leads to `epoch + 1n`. */
   readonly epoch: bigint;
-  readonly senderKind: 'member' | 'external';
+  readonly senderKind: "member" | "external";
   /** The committer's leaf; for an external commit the leaf it takes. */
   readonly senderLeafIndex: number;
   /** The committer's leaf as the commit leaves it. */
@@ -94,9 +94,9 @@ export interface CommitSummary {
   /** The committer's leaf before the commit; undefined for external commits. */
   readonly senderBefore: LeafIdentity | undefined;
   readonly adds: readonly AddedLeaf[];
-  /** Each with the identity that held the leaf before the commit. */
+  /** Each with the identity that held the leaf before the commit, by leaf index. */
   readonly removes: readonly GroupMember[];
-  /** In the commit's own order, all of them. */
+  /** All of them, sorted by kind: their order in the commit means nothing. */
   readonly proposals: readonly ProposalSummary[];
   /** False means a member removed by it could still read: void (DESIGN rule 8). */
   readonly hasPath: boolean;
@@ -226,13 +226,19 @@ export interface KeyPackageView extends AddedLeaf {
   readonly lastResort: boolean;
 }
 
-export type MessageKind = 'commit' | 'proposal' | 'application' | 'welcome' | 'group-info' | 'key-package';
+export type MessageKind =
+  | "commit"
+  | "proposal"
+  | "application"
+  | "welcome"
+  | "group-info"
+  | "key-package";
 
 /** Read off a message without any state, UNVERIFIED: for routing, never for deciding. */
 export interface MessageView {
   readonly kind: MessageKind;
   /** `public` and `private` frame commits, proposals and applications. */
-  readonly wireFormat: 'public' | 'private' | 'other';
+  readonly wireFormat: "public" | "private" | "other";
   /** Undefined for Welcome and KeyPackage. */
   readonly groupId: Uint8Array | undefined;
   readonly epoch: bigint | undefined;
