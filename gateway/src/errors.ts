@@ -2,6 +2,7 @@ import { defineErrors } from "@cloister/base";
 
 /** The codes that the gateway throws itself; those of rules and accounts pass through. */
 export const gatewayErrors = defineErrors({
+  ERR_GATEWAY_CONFIG: { kind: "Usage" },
   ERR_HTTP_BODY_TOO_LARGE: { kind: "Limit" },
   ERR_HTTP_MALFORMED: { kind: "Codec" },
   ERR_HTTP_NOT_FOUND: { kind: "Usage", hint: "a call is POST /v1/<Method>" },
@@ -9,16 +10,18 @@ export const gatewayErrors = defineErrors({
   ERR_LIMIT_RATE: { kind: "Limit", retryable: true },
   ERR_LIMIT_ROOMS: { kind: "Limit" },
   ERR_METHOD_ACCESS: { kind: "Internal" },
-  ERR_VERIFICATION_METHOD: { kind: "Verification", hint: "sign each request for its own method" },
   ERR_VERIFICATION_CALLER: { kind: "Verification" },
-  ERR_VERIFICATION_CLOCK_SKEW: { kind: "Verification", hint: "set this machine's clock" },
   ERR_VERIFICATION_REPLAYED: {
     kind: "Verification",
     hint: "make a new request with a new nonce; each is taken once",
   },
-  ERR_ORG_UNKNOWN: {
-    kind: "Usage",
+  ERR_VERIFICATION_ORG_UNKNOWN: {
+    kind: "Verification",
     hint: "check the org id and the gateway's address: this gateway serves other orgs",
+  },
+  ERR_VERIFICATION_SESSION_KEY: {
+    kind: "Verification",
+    hint: "make a fresh key for each session",
   },
   ERR_ORG_NOT_SERVED: {
     kind: "Policy",
@@ -29,11 +32,6 @@ export const gatewayErrors = defineErrors({
     kind: "Transport",
     retryable: true,
     hint: "sign-in and rooms go on; statements and registration wait for accounts: try again later",
-  },
-  ERR_LOG_BEHIND: {
-    kind: "Timeout",
-    retryable: true,
-    hint: "this gateway has not read the log that far yet: try again",
   },
   ERR_STATEMENT_KIND: { kind: "Usage" },
   ERR_STATE_UNAVAILABLE: { kind: "Transport", retryable: true },

@@ -1,3 +1,5 @@
+import { REQUEST_WINDOW_MS } from "@cloister/base";
+
 /** Every number that bounds what a caller can make the gateway do. */
 
 /** Body of a call; what carries a statement has its own. Checked before anything is read. */
@@ -37,22 +39,17 @@ export const CALLS_PER_CALLER_SECONDS = 10;
 export const CLAIMS_PER_ADDRESS = 20;
 export const CLAIMS_PER_ADDRESS_SECONDS = 60;
 
-/** How far a caller's clock may be off, either way (docs/protocol.md, Calls). */
-export const REQUEST_WINDOW_MS = 120_000;
-
 /** A nonce stays burnt for as long as its time can lie in the window, and some more. */
 export const NONCE_LIFE_MS = 2 * REQUEST_WINDOW_MS + 60_000;
-
-/** docs/protocol.md, Limits. */
-export const SESSION_LIFE_MS = 24 * 3_600_000;
-export const GRANT_LIFE_MS = 60_000;
-export const MAX_CONNECT_LIFE_MS = 3_600_000;
 
 /** How long a call waits for a log position that its caller already knows. */
 export const LOG_WAIT_MS = 5_000;
 
 /** A call to accounts waits until every server has the account's new token. */
 export const ACCOUNTS_TIMEOUT_MS = 15_000;
+
+/** Longest work on one call, with all that it waits for. */
+export const CALL_TIMEOUT_MS = 18_000;
 
 /** One answer of GetLog: below the limit of one message. */
 export const MAX_LOG_ANSWER_BYTES = 400_000;

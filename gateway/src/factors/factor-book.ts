@@ -1,8 +1,8 @@
 import type { AccountId, Clock, OrgId, Random } from "@cloister/base";
 import type { statementsV1 } from "@cloister/proto";
-import type { SealedBucket } from "@cloister/server-kit";
 import { gatewayErrors } from "../errors.ts";
 import { PENDING_FACTOR_LIFE_MS } from "../limits.ts";
+import type { StateBucket } from "../state/state-bucket.ts";
 import { updateEntry } from "../state/update-entry.ts";
 import { type Attempt, attemptFactor } from "./attempt.ts";
 import type { FactorMethod } from "./factor.ts";
@@ -16,7 +16,7 @@ export interface FactorOwner {
 }
 
 export interface FactorBookOptions {
-  readonly bucket: SealedBucket;
+  readonly bucket: StateBucket;
   readonly methods: readonly FactorMethod[];
   readonly clock: Clock;
   readonly random: Random;

@@ -1,8 +1,8 @@
 import type { OrgId } from "@cloister/base";
 import { type AccountNkey, parseAccountNkey } from "@cloister/proto";
-import type { SealedBucket } from "@cloister/server-kit";
 import { gatewayErrors } from "../errors.ts";
 import { MAX_CACHED_ORG_KEYS } from "../limits.ts";
+import type { StateBucket } from "../state/state-bucket.ts";
 import { updateEntry } from "../state/update-entry.ts";
 
 /**
@@ -10,10 +10,10 @@ import { updateEntry } from "../state/update-entry.ts";
  * tokens can be signed while accounts is down.
  */
 export class OrgAccounts {
-  readonly #bucket: SealedBucket;
+  readonly #bucket: StateBucket;
   readonly #known = new Map<OrgId, AccountNkey>();
 
-  constructor(bucket: SealedBucket) {
+  constructor(bucket: StateBucket) {
     this.#bucket = bucket;
   }
 

@@ -8,9 +8,10 @@ import {
   SecretBytes,
 } from "@cloister/base";
 import { authorisedServices, type OrgState } from "@cloister/rules";
-import { NkeyPair, type SealedBucket } from "@cloister/server-kit";
+import { NkeyPair } from "@cloister/server-kit";
 import { gatewayErrors } from "../errors.ts";
 import { MAX_CACHED_ORG_KEYS } from "../limits.ts";
+import type { StateBucket } from "../state/state-bucket.ts";
 import { GatewayKeyPair } from "./gateway-key-pair.ts";
 import { nkeyRawBytes } from "./nkey-bytes.ts";
 
@@ -25,7 +26,7 @@ export interface OrgKeys {
 }
 
 export interface OrgKeyBookOptions {
-  readonly bucket: SealedBucket;
+  readonly bucket: StateBucket;
   readonly random: Random;
 }
 

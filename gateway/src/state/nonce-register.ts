@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { OrgId } from "@cloister/base";
-import type { SealedBucket } from "@cloister/server-kit";
 import { gatewayErrors } from "../errors.ts";
+import type { StateBucket } from "./state-bucket.ts";
 
 export interface BurntNonce {
   readonly org: OrgId;
@@ -15,9 +15,9 @@ export interface BurntNonce {
  * key after {@link NONCE_LIFE_MS}, when its request's time lies outside of the window anyway.
  */
 export class NonceRegister {
-  readonly #bucket: SealedBucket;
+  readonly #bucket: StateBucket;
 
-  constructor(bucket: SealedBucket) {
+  constructor(bucket: StateBucket) {
     this.#bucket = bucket;
   }
 

@@ -1,6 +1,6 @@
-import type { SealedBucket } from "@cloister/server-kit";
 import { gatewayErrors } from "../errors.ts";
 import { MAX_UPDATE_TRIES } from "../limits.ts";
+import type { StateBucket } from "./state-bucket.ts";
 
 /** What a change decides after it has seen the current value: the new value, and its answer. */
 export interface Change<Answer> {
@@ -14,7 +14,7 @@ export interface Change<Answer> {
  * gateway was quicker, so of two that race on one state, the second decides over what the first wrote.
  */
 export async function updateEntry<Answer>(
-  bucket: SealedBucket,
+  bucket: StateBucket,
   key: string,
   decide: (current: Uint8Array | undefined) => Change<Answer>,
 ): Promise<Answer> {
