@@ -6,3 +6,9 @@ export { type InitAccountsOptions, initAccounts, renewCredentials } from "./init
 export { serviceCredentialsPath } from "./init/paths.ts";
 export type { ServiceStorage } from "./init/service-accounts.ts";
 export { type ServiceUserName, serviceUserNames } from "./init/service-users.ts";
+export {
+  type AccountsConfig,
+  type AccountsDeps,
+  type AccountsService,
+  startAccounts,
+} from "./service/start-accounts.ts";

@@ -2,6 +2,7 @@ import {
   DiscardPolicy,
   type JetStreamClient,
   JetStreamApiError,
+  JetStreamError,
   jetstream,
   type JetStreamManager,
   jetstreamManager,
@@ -125,7 +126,7 @@ export class LogStream {
         pending = message.pending;
       }
     };
-    await this.#attempt(() => inTime(read()));
+    await this.#attempt(() => inTime(unlessEmpty(read())));
     return { found, pending };
   }
 
@@ -135,6 +136,15 @@ export class LogStream {
     } catch (error) {
       throw logError(error);
     }
+  }
+}
+
+/** The server answers "not found" where no record follows. */
+async function unlessEmpty(read: Promise<void>): Promise<void> {
+  try {
+    await read;
+  } catch (error) {
+    if (!(error instanceof JetStreamError && "code" in error && error.code === 404)) throw error;
   }
 }
 

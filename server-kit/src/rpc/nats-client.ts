@@ -26,7 +26,9 @@ export async function callNats<Name extends MethodName>(
   const bytes = encodeRequest(call.method, call.request);
   let reply: Uint8Array;
   try {
-    reply = (await connection.request(subject, bytes, { timeout: timeoutMs })).data;
+    const message = await connection.request(subject, bytes, { timeout: timeoutMs });
+    // The client library reuses its buffers.
+    reply = Uint8Array.from(message.data);
   } catch (error) {
     throw callError(error);
   }

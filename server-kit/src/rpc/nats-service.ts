@@ -67,7 +67,8 @@ export class NatsService<Facts, Caller> implements AsyncDisposable {
     if (facts === undefined) return respond(message, refusal(unknownMethod()));
     const answer = await dispatch({
       method: facts.method,
-      payload: message.data,
+      // The client library reuses its buffers.
+      payload: Uint8Array.from(message.data),
       admit: (access, method) => admit(facts.caller, access, method),
     });
     respond(message, answer);

@@ -1,0 +1,209 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { SecretBytes } from "@cloister/base";
+import {
+  type MethodName,
+  parseUserNkey,
+  type RequestOf,
+  type ResponseOf,
+} from "@cloister/proto";
+import {
+  callNats,
+  connectNats,
+  createCertificateAuthority,
+  freePorts,
+  issueServerCertificate,
+  natsConfigText,
+  type NkeyPair,
+  openBox,
+  readServiceCredentials,
+  resolveNatsServer,
+  serviceRequestSubject,
+} from "@cloister/server-kit";
+import { NatsProcess, natsModuleDir } from "@cloister/testkit";
+import type { NatsConnection } from "@nats-io/nats-core";
+import {
+  type AccountsConfig,
+  type AccountsDeps,
+  type AccountsService,
+  type FleetFacts,
+  initAccounts,
+  issueClaim,
+  serviceCredentialsPath,
+  type ServiceUserName,
+  startAccounts,
+} from "../src/index.ts";
+
+/** A service of the fleet as another process would connect. */
+export interface ServiceLink {
+  readonly connection: NatsConnection;
+  readonly pair: NkeyPair<"user">;
+  call<Method extends AccountsMethod>(
+    method: Method,
+    request: RequestOf<AccountsMethodName<Method>>,
+  ): Promise<ResponseOf<AccountsMethodName<Method>>>;
+}
+
+const service = "cloister.accounts.v1.AccountsService";
+type AccountsMethodName<Method extends string> = Extract<MethodName, `${typeof service}/${Method}`>;
+export type AccountsMethod = "ReserveOrg" | "CreateOrg" | "Submit" | "AnnounceRelay";
+
+/** A box made by `initAccounts` with a real nats-server that preloads its tokens. */
+export class TestBox implements AsyncDisposable {
+  readonly stateDir: string;
+  readonly facts: FleetFacts;
+  readonly server: NatsProcess;
+  readonly config: AccountsConfig;
+  readonly natsDataDir: string;
+  readonly logFile: string;
+  /** The operator's root as it was shown once. */
+  readonly rootSeed: string;
+  readonly #caPem: string;
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(parts: BoxParts) {
+    this.stateDir = parts.stateDir;
+    this.facts = parts.facts;
+    this.server = parts.server;
+    this.config = parts.config;
+    this.natsDataDir = parts.natsDataDir;
+    this.logFile = parts.logFile;
+    this.rootSeed = parts.rootSeed;
+    this.#caPem = parts.caPem;
+    this.#stack = parts.stack;
+  }
+
+  static async start(): Promise<TestBox> {
+    await using stack = new AsyncDisposableStack();
+    const dir = await mkdtemp(join(tmpdir(), "cloister-box-"));
+    stack.defer(() => rm(dir, { recursive: true, force: true }));
+    const stateDir = join(dir, "state");
+    let rootSeed = "";
+    const facts = await initAccounts({
+      stateDir,
+      operatorName: "test",
+      keepOperatorRoot: async (seed) => {
+        rootSeed = seed.expose((bytes) => Buffer.from(bytes).toString());
+      },
+    });
+    const authority = await createCertificateAuthority({ name: "test", nowMs: Date.now() });
+    const hosts = ["localhost", "127.0.0.1"];
+    const tls = await issueServerCertificate(authority, { hosts, nowMs: Date.now() });
+    const file = (name: string) => join(dir, name);
+    await writeFile(file("ca.pem"), authority.certPem);
+    await writeFile(file("cert.pem"), tls.certPem);
+    await writeFile(file("key.pem"), tls.keyPem, { mode: 0o600 });
+    const [port = 0] = await freePorts(1);
+    const natsDataDir = file("nats");
+    const text = natsConfigText({
+      serverName: "box",
+      listen: { host: "127.0.0.1", port },
+      tls: { certFile: file("cert.pem"), keyFile: file("key.pem"), caFile: file("ca.pem") },
+      dataDir: natsDataDir,
+      maxFileStoreBytes: 256 * 1024 ** 3,
+      jetStreamKeyVariable: "CLOISTER_JETSTREAM_KEY",
+      operatorJwt: facts.operatorJwt,
+      systemAccount: facts.accounts.system,
+      preload: facts.preload,
+    });
+    await writeFile(file("nats.conf"), text, { mode: 0o600 });
+    const binary = await resolveNatsServer({ moduleDir: natsModuleDir });
+    const server = new NatsProcess({
+      binary: binary.path,
+      configFile: file("nats.conf"),
+      logFile: file("nats.log"),
+      port,
+      environment: { CLOISTER_JETSTREAM_KEY: `k${randomBytes(32).toString("hex")}` },
+    });
+    stack.use(server);
+    await server.start();
+    const config = { stateDir, natsUrls: [`tls://127.0.0.1:${port}`], caFile: file("ca.pem") };
+    const parts = { stateDir, facts, server, config, natsDataDir, rootSeed };
+    const logFile = file("nats.log");
+    return new TestBox({ ...parts, logFile, caPem: authority.certPem, stack: stack.move() });
+  }
+
+  async startAccounts(
+    change: Partial<AccountsConfig> = {},
+    deps: AccountsDeps = {},
+  ): Promise<AccountsService> {
+    const running = await startAccounts({ ...this.config, ...change }, deps);
+    await running.ready;
+    return running;
+  }
+
+  async claim(lifetimeMs?: number): Promise<Uint8Array> {
+    const secret: SecretBytes = await issueClaim({
+      stateDir: this.stateDir,
+      ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
+    });
+    return secret.expose((bytes) => Uint8Array.from(bytes));
+  }
+
+  /** Connects with the credentials that `initAccounts` sealed. */
+  async link(user: ServiceUserName): Promise<ServiceLink> {
+    using key = await openBox(this.stateDir);
+    const path = serviceCredentialsPath(this.stateDir, user);
+    const { jwt, pair } = await readServiceCredentials({ key, path, user });
+    const connection = await this.connect({ pair, jwt });
+    return {
+      connection,
+      pair,
+      call: (method, request) =>
+        callNats({
+          connection,
+          subject: serviceRequestSubject({ service: "accounts", user: pair.publicKey, method }),
+          method: `${service}/${method}` as AccountsMethodName<typeof method>,
+          request,
+          timeoutMs: 10_000,
+        }),
+    };
+  }
+
+  async connect(input: {
+    readonly pair: NkeyPair<"user">;
+    readonly jwt: string;
+    readonly maxReconnectAttempts?: number;
+  }): Promise<NatsConnection> {
+    parseUserNkey(input.pair.publicKey);
+    const connection = await connectNats({
+      servers: this.config.natsUrls,
+      caPem: this.#caPem,
+      signer: input.pair,
+      currentJwt: () => input.jwt,
+      name: "test",
+      timeoutMs: 5_000,
+      maxReconnectAttempts: input.maxReconnectAttempts ?? -1,
+    });
+    this.#stack.defer(() => connection.close());
+    return connection;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+interface BoxParts {
+  readonly stateDir: string;
+  readonly facts: FleetFacts;
+  readonly server: NatsProcess;
+  readonly config: AccountsConfig;
+  readonly natsDataDir: string;
+  readonly logFile: string;
+  readonly rootSeed: string;
+  readonly caPem: string;
+  readonly stack: AsyncDisposableStack;
+}
+
+export async function bytesBelow(directory: string): Promise<Map<string, Buffer>> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const read = files.map(async (entry) => {
+    const path = join(entry.parentPath, entry.name);
+    return [path, await readFile(path)] as const;
+  });
+  return new Map(await Promise.all(read));
+}
