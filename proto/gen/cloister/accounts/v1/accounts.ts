@@ -35,8 +35,10 @@ export interface SubmitResponse {
   position: bigint;
   /** Encoded LogRecord. */
   logRecord: Uint8Array;
-  /** Public NATS account key of the org ("A…"). */
+  /** Public NATS account key of the org ("A…"): its members' devices. */
   natsAccount: string;
+  /** Public NATS account key of the org's streams: only the relay signs in there. */
+  natsStoreAccount: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -55,6 +57,7 @@ export interface AnnounceRelayResponse {
 export interface AnnounceRelayResponse_OrgAccount {
   orgId: Uint8Array;
   natsAccount: string;
+  natsStoreAccount: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -356,7 +359,7 @@ export const SubmitRequest: MessageFns<SubmitRequest> = {
 };
 
 function createBaseSubmitResponse(): SubmitResponse {
-  return { position: 0n, logRecord: new Uint8Array(0), natsAccount: "", _unknownFields: {} };
+  return { position: 0n, logRecord: new Uint8Array(0), natsAccount: "", natsStoreAccount: "", _unknownFields: {} };
 }
 
 export const SubmitResponse: MessageFns<SubmitResponse> = {
@@ -372,6 +375,9 @@ export const SubmitResponse: MessageFns<SubmitResponse> = {
     }
     if (message.natsAccount !== "") {
       writer.uint32(26).string(message.natsAccount);
+    }
+    if (message.natsStoreAccount !== "") {
+      writer.uint32(34).string(message.natsStoreAccount);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -419,6 +425,14 @@ export const SubmitResponse: MessageFns<SubmitResponse> = {
             }
 
             message.natsAccount = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.natsStoreAccount = reader.string();
             continue;
           }
         }
@@ -578,7 +592,7 @@ export const AnnounceRelayResponse: MessageFns<AnnounceRelayResponse> = {
 };
 
 function createBaseAnnounceRelayResponse_OrgAccount(): AnnounceRelayResponse_OrgAccount {
-  return { orgId: new Uint8Array(0), natsAccount: "", _unknownFields: {} };
+  return { orgId: new Uint8Array(0), natsAccount: "", natsStoreAccount: "", _unknownFields: {} };
 }
 
 export const AnnounceRelayResponse_OrgAccount: MessageFns<AnnounceRelayResponse_OrgAccount> = {
@@ -588,6 +602,9 @@ export const AnnounceRelayResponse_OrgAccount: MessageFns<AnnounceRelayResponse_
     }
     if (message.natsAccount !== "") {
       writer.uint32(18).string(message.natsAccount);
+    }
+    if (message.natsStoreAccount !== "") {
+      writer.uint32(26).string(message.natsStoreAccount);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -627,6 +644,14 @@ export const AnnounceRelayResponse_OrgAccount: MessageFns<AnnounceRelayResponse_
             }
 
             message.natsAccount = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.natsStoreAccount = reader.string();
             continue;
           }
         }
