@@ -21,7 +21,11 @@ describe("marker search", () => {
     fc.assert(
       fc.property(fc.nat(400), fc.array(fc.nat(400), { maxLength: 6 }), (before, cuts) => {
         const dump = Buffer.concat([Buffer.alloc(before, 1), bytes, Buffer.alloc(300, 2)]);
-        const edges = [0, ...cuts.filter((cut) => cut < dump.length).sort((a, b) => a - b), dump.length];
+        const edges = [
+          0,
+          ...cuts.filter((cut) => cut < dump.length).sort((a, b) => a - b),
+          dump.length,
+        ];
         const chunks = edges.slice(1).map((edge, index) => dump.subarray(edges[index], edge));
         expect(hitsIn(marker, ...chunks)).toBe(1);
       }),

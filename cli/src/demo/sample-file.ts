@@ -27,7 +27,10 @@ export async function writeSampleFile(options: {
   const hash = createHash("sha256");
   await using file = await open(options.path, "wx", 0o600);
   let lengthBytes = 0;
-  for await (const content of blocksOf(archive(options.sourceFolder), BLOCK_BYTES - marker.length)) {
+  for await (const content of blocksOf(
+    archive(options.sourceFolder),
+    BLOCK_BYTES - marker.length,
+  )) {
     const block = Buffer.concat([content, marker]);
     await file.writeFile(block);
     hash.update(block);
@@ -51,7 +54,10 @@ async function* archive(folder: string): AsyncGenerator<Buffer> {
 }
 
 /** Only whole blocks: what is left over at the end is dropped. */
-async function* blocksOf(chunks: AsyncIterable<Buffer>, blockBytes: number): AsyncGenerator<Buffer> {
+async function* blocksOf(
+  chunks: AsyncIterable<Buffer>,
+  blockBytes: number,
+): AsyncGenerator<Buffer> {
   let waiting: Buffer[] = [];
   let waitingBytes = 0;
   for await (const chunk of chunks) {

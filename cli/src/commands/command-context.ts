@@ -1,0 +1,20 @@
+import type { Command } from "commander";
+import type { GlobalOptions, Io } from "../io.ts";
+
+/** What a file of commands gets to add its own to. */
+export interface CommandContext {
+  readonly program: Command;
+  readonly io: Io;
+}
+
+/** The options that stand before the command, wherever the user wrote them. */
+export function globalsOf(command: Command): GlobalOptions {
+  const options = command.optsWithGlobals<{ profile: string; json?: boolean }>();
+  return { profile: options.profile, json: options.json === true };
+}
+
+/** Help ends with examples that can be copied. */
+export function withExamples(command: Command, ...examples: readonly string[]): Command {
+  const lines = examples.map((example) => `  $ cloister ${example}`).join("\n");
+  return command.addHelpText("after", `\nExamples:\n${lines}`);
+}

@@ -1,0 +1,86 @@
+import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { isAbsolute, join, resolve } from "node:path";
+import { deployErrors } from "./errors.ts";
+
+/** Where one box keeps everything: one folder, mode 0700, nothing outside it. */
+export interface ServerHome {
+  readonly folder: string;
+  readonly settingsFile: string;
+  readonly caCertFile: string;
+  /** Sealed under the box key. */
+  readonly caKeyFile: string;
+  readonly tls: { readonly certFile: string; readonly keyFile: string };
+  readonly accounts: string;
+  readonly gateway: string;
+  readonly relay: string;
+  readonly nats: string;
+  readonly logs: string;
+  readonly controlSocket: string;
+}
+
+export function serverHome(folder: string): ServerHome {
+  const root = isAbsolute(folder) ? folder : resolve(folder);
+  return {
+    folder: root,
+    settingsFile: join(root, "server.json"),
+    caCertFile: join(root, "tls", "ca.pem"),
+    caKeyFile: join(root, "tls", "ca-key.sealed"),
+    tls: {
+      certFile: join(root, "tls", "server.pem"),
+      keyFile: join(root, "tls", "server-key.pem"),
+    },
+    accounts: join(root, "accounts"),
+    gateway: join(root, "gateway"),
+    relay: join(root, "relay"),
+    nats: join(root, "nats"),
+    logs: join(root, "logs"),
+    controlSocket: join(root, "control.sock"),
+  };
+}
+
+/** What was decided at `server init`; holds no secret. */
+export interface ServerSettings {
+  readonly version: 1;
+  /** The name or address that clients reach the box by; in the certificate. */
+  readonly host: string;
+  readonly listenHost: string;
+  readonly gatewayPort: number;
+  readonly natsPort: number;
+  readonly webSocketPort: number;
+  /** What the gateway tells clients, where it is not the port above (a tunnel, a proxy). */
+  readonly advertisedNatsUrls: readonly string[];
+  readonly maxFileStoreBytes: number;
+}
+
+export async function makeFolders(home: ServerHome): Promise<void> {
+  await mkdir(home.folder, { recursive: true, mode: 0o700 });
+  for (const folder of ["tls", "accounts", "gateway", "relay", "nats", "logs"]) {
+    await mkdir(join(home.folder, folder), { recursive: true, mode: 0o700 });
+  }
+}
+
+export async function readSettings(home: ServerHome): Promise<ServerSettings> {
+  const text = await readFile(home.settingsFile, "utf8").catch((cause: unknown) => {
+    throw deployErrors.ERR_SERVER_NOT_INITIALISED(`no server in ${home.folder}`, { cause });
+  });
+  const settings = JSON.parse(text) as ServerSettings;
+  if (settings.version === 1) return settings;
+  throw deployErrors.ERR_SERVER_SETTINGS("server.json has a version this program does not know");
+}
+
+export async function writeSettings(home: ServerHome, settings: ServerSettings): Promise<void> {
+  await writeWhole(home.settingsFile, `${JSON.stringify(settings, undefined, 2)}\n`);
+}
+
+/** The whole file or the one before: written beside, synced, renamed. */
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+  const fresh = `${path}.new`;
+  const handle = await open(fresh, "w", 0o600);
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(fresh, path);
+}
