@@ -8,6 +8,7 @@ export * from "./limits.ts";
 export * from "./log-errors.ts";
 export * from "./log-follower.ts";
 export * from "./log-reader.ts";
+export { memberRules } from "./log-rules.ts";
 export {
   type NatsServerBinary,
   type ResolveNatsServerOptions,
@@ -17,6 +18,7 @@ export * from "./nats-config.ts";
 export * from "./nats-connection.ts";
 export * from "./nats-grammar.ts";
 export * from "./nats-jwt/index.ts";
+export * from "./rpc/index.ts";
 export * from "./sealing/index.ts";
 export * from "./stream-config.ts";
 export * from "./tls-ca.ts";

@@ -14,7 +14,7 @@ export interface LogRules<Replica> {
   open(org: OrgId, record: Uint8Array): Replica;
   /** Throws unless the record is what may follow. */
   append(replica: Replica, record: Uint8Array): Replica;
-  sizeOf(replica: Replica): bigint;
+  sizeOf(replica: Replica): number;
 }
 
 export interface LogFollowerOptions<Replica> {
@@ -88,16 +88,14 @@ export class LogFollower<Replica> implements AsyncDisposable {
   }
 
   /** Encoded LogRecords as they were read, from a position on. */
-  records(org: OrgId, range: { readonly from: bigint; readonly max: number }): Uint8Array[] {
+  records(org: OrgId, range: { readonly from: number; readonly max: number }): Uint8Array[] {
     if (this.replica(org) === undefined) return [];
     const held = this.#logs.get(org)?.records ?? [];
-    if (range.from >= BigInt(held.length)) return [];
-    const from = Number(range.from);
-    return held.slice(from, from + range.max);
+    return held.slice(range.from, range.from + range.max);
   }
 
   /** Waits until the org's log has at least `size` entries here. */
-  async waitForSize(org: OrgId, size: bigint, options: WaitOptions): Promise<Replica> {
+  async waitForSize(org: OrgId, size: number, options: WaitOptions): Promise<Replica> {
     const now = this.#atSize(org, size);
     if (now !== undefined) return now;
     const reached = Promise.withResolvers<Replica>();
@@ -123,7 +121,7 @@ export class LogFollower<Replica> implements AsyncDisposable {
     await this.#reader[Symbol.asyncDispose]();
   }
 
-  #atSize(org: OrgId, size: bigint): Replica | undefined {
+  #atSize(org: OrgId, size: number): Replica | undefined {
     const replica = this.replica(org);
     if (replica === undefined) return undefined;
     return this.#options.rules.sizeOf(replica) >= size ? replica : undefined;
@@ -185,9 +183,9 @@ function refusedLog(org: OrgId, cause: unknown): Error {
   });
 }
 
-async function abortedAsTimeout(org: OrgId, size: bigint, signal: AbortSignal): Promise<never> {
+async function abortedAsTimeout(org: OrgId, size: number, signal: AbortSignal): Promise<never> {
   await sleep(2 ** 31 - 1, undefined, { signal, ref: false }).catch(() => undefined);
   throw logErrors.ERR_LOG_BEHIND("this server has not read that much of the log yet", {
-    details: { org, size: String(size) },
+    details: { org, size },
   });
 }
