@@ -10,6 +10,7 @@ export const accountsErrors = defineErrors({
     kind: "Usage",
     hint: "run `cloister server init` first, or point to the state directory that it made",
   },
+  ERR_ACCOUNTS_CONFIG: { kind: "Usage" },
   ERR_ACCOUNTS_STATE: { kind: "Codec", hint: "restore the state directory from a backup" },
   ERR_POLICY_CLAIM_UNKNOWN: {
     kind: "Policy",

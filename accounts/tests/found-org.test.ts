@@ -47,7 +47,12 @@ test("an org is founded from a claim code: reserve, genesis, first statement", a
   expect(submitted.position).toBe(1n);
   expect(submitted.natsAccount).toBe(created.natsAccount);
   expect(await gateway.call("Submit", { orgId, statement })).toEqual(submitted);
-  expect((await relay.call("AnnounceRelay", announcement)).orgs).toEqual([
-    { orgId, natsAccount: created.natsAccount, _unknownFields: expect.anything() },
+  expect((await relay.call("AnnounceRelay", announcement)).orgs).toMatchObject([
+    {
+      orgId,
+      natsAccount: created.natsAccount,
+      natsStoreAccount: expect.stringMatching(/^A[A-Z2-7]{55}$/),
+    },
   ]);
+  expect(created.natsStoreAccount).not.toBe(created.natsAccount);
 });

@@ -23,14 +23,17 @@ export function accountsHandlers(
     AnnounceRelay: async (keys) => {
       const found = await orgs.announceRelay(keys);
       return {
-        orgs: found.map(({ org, natsAccount }) => ({ orgId: idBytes(org), natsAccount })),
+        orgs: found.map(({ org, natsAccount, storeAccount }) => ({
+          ...{ orgId: idBytes(org), natsAccount, natsStoreAccount: storeAccount },
+        })),
       };
     },
   };
 }
 
 function appended({ position, record, accounts }: Appended) {
-  return { position: BigInt(position), logRecord: record, natsAccount: accounts.natsAccount };
+  const { natsAccount, storeAccount: natsStoreAccount } = accounts;
+  return { position: BigInt(position), logRecord: record, natsAccount, natsStoreAccount };
 }
 
 /** Only the gateways' account founds and submits, only the relays' announces relays. */

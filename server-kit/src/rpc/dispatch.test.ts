@@ -11,7 +11,12 @@ type Handlers = ServiceHandlers<typeof service, string>;
 
 function setup(change: Partial<Handlers> = {}, timeoutMs = 1_000) {
   const submit = vi.fn<Handlers["Submit"]>(() =>
-    Promise.resolve({ position: 7n, logRecord: Uint8Array.of(1), natsAccount: "A" }),
+    Promise.resolve({
+      position: 7n,
+      logRecord: Uint8Array.of(1),
+      natsAccount: "A",
+      natsStoreAccount: "A",
+    }),
   );
   const faults: unknown[] = [];
   const handlers: Handlers = {
