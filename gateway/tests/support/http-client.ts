@@ -38,8 +38,6 @@ export interface Tampering {
   readonly orgId?: Uint8Array;
   readonly caller?: commonV1.Request["caller"];
   readonly signer?: RequestSigner;
-  /** Bytes in place of the encoded request message. */
-  readonly payload?: Uint8Array;
   readonly signature?: Uint8Array;
 }
 
@@ -98,16 +96,24 @@ export class TestClient implements Disposable {
 }
 
 /** Encoded SignedRequest. */
-export async function signedCall<Name extends GatewayMethod>(
+export function signedCall<Name extends GatewayMethod>(
   name: Name,
   request: RequestOf<Full<Name>>,
   who?: TestCaller & Tampering,
 ): Promise<Uint8Array> {
-  const payload = who?.payload ?? encodeRequest(fullName(name), request);
+  return signedBytes(name, encodeRequest(fullName(name), request), who);
+}
+
+/** The same around whatever payload a test makes up. */
+export async function signedBytes(
+  name: GatewayMethod,
+  payload: Uint8Array,
+  who?: TestCaller & Tampering,
+): Promise<Uint8Array> {
   const encoded = commonV1.Request.encode({
     method: who?.method ?? fullName(name),
     orgId: who?.orgId ?? (who === undefined ? none : idBytes(who.org)),
-    caller: who?.caller,
+    caller: who !== undefined && "caller" in who ? who.caller : undefined,
     nonce: who?.nonce ?? crypto.getRandomValues(new Uint8Array(16)),
     timeMs: BigInt(Math.floor(who?.timeMs ?? Date.now())),
     checkpoint: who?.checkpoint ?? none,
@@ -118,23 +124,35 @@ export async function signedCall<Name extends GatewayMethod>(
   return commonV1.SignedRequest.encode({ request: encoded, signature }).finish();
 }
 
+/** What an answer was refused with; undefined if it was not. */
+export function errorOf(answer: RawAnswer): Refusal | undefined {
+  try {
+    parseReply(answer.body);
+    return undefined;
+  } catch (error) {
+    return error as Refusal;
+  }
+}
+
 export function fullName<Name extends GatewayMethod>(name: Name): Full<Name> {
   return `${service}/${name}` as Full<Name>;
 }
 
-/** Code, kind, hint and details of what a call was refused with; fails the test if it was not. */
-export async function refusal(work: Promise<unknown>): Promise<{
+export interface Refusal {
   readonly code: string;
   readonly kind: string;
   readonly message: string;
   readonly hint: string;
   readonly retryable: boolean;
   readonly details: Readonly<Record<string, string>>;
-}> {
+}
+
+/** What a call was refused with; fails the test if it was not. */
+export async function refusal(work: Promise<unknown>): Promise<Refusal> {
   try {
     await work;
   } catch (error) {
-    return error as never;
+    return error as Refusal;
   }
   throw new Error("the call was expected to be refused, and was not");
 }
