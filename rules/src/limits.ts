@@ -5,18 +5,10 @@ export const KNOWN_RULES_VERSION = 1;
 /** RFC 9420 §17.1: MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519. */
 export const ROOM_SUITE = 0x0003;
 
-/** How far a request's time may lie from the receiver's clock. */
-export const REQUEST_WINDOW_MS = 120_000;
-
 /** A gateway's clock may run ahead of the reader's by this much. */
 export const TOKEN_SKEW_MS = 120_000;
 
-export const SESSION_LIFETIME_MS = 24 * 60 * 60 * 1000;
-export const PASS_LIFETIME_MS = 60 * 60 * 1000;
-export const GRANT_LIFETIME_MS = 60_000;
-
 export const MAX_LOG_RECORD_BYTES = 72_000;
 export const MAX_SIGNED_STATEMENT_BYTES = 70_000;
-export const MAX_STATEMENT_BYTES = 65_536;
 export const MAX_TOKEN_BYTES = 16_384;
 export const MAX_HANDSHAKE_BYTES = 490_000;

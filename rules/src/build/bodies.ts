@@ -70,12 +70,12 @@ export const bodies = {
   /** With the suite and rules version of this version. */
   roomCreated(room: {
     readonly room: RoomId;
-    readonly project: ProjectId | undefined;
+    readonly project: ProjectId;
     readonly groupId: GroupId;
   }): Body {
     const value = {
       roomId: idBytes(room.room),
-      projectId: room.project === undefined ? new Uint8Array(0) : idBytes(room.project),
+      projectId: idBytes(room.project),
       groupId: idBytes(room.groupId),
       suite: ROOM_SUITE,
       rulesVersion: KNOWN_RULES_VERSION,

@@ -1,6 +1,7 @@
 import {
   concatBytes,
   HASH_BYTES,
+  MAX_STATEMENT_BYTES,
   type OrgId,
   orgIdFromBytes,
   parseEpochMs,
@@ -13,7 +14,6 @@ import {
 } from "@cloister/base";
 import { parseMessage } from "@cloister/proto";
 import { rulesErrors } from "../errors.ts";
-import { MAX_STATEMENT_BYTES } from "../limits.ts";
 import { registerOwner } from "../state/effects.ts";
 import type { GenesisFacts, OrgFacts, RulesCrypto } from "../state/facts.ts";
 import { checkFreshKeys, parseOwner, usedKey } from "../statements/certificate.ts";

@@ -3,6 +3,7 @@ import {
   deviceIdFromBytes,
   type EpochMs,
   equalBytes,
+  MAX_STATEMENT_BYTES,
   type PublicKey,
   type StatementId,
   statementIdFromBytes,
@@ -10,11 +11,7 @@ import {
 } from "@cloister/base";
 import { parseMessage, type statementsV1 } from "@cloister/proto";
 import { rulesErrors } from "../errors.ts";
-import {
-  KNOWN_CRITICAL_VERSION,
-  MAX_SIGNED_STATEMENT_BYTES,
-  MAX_STATEMENT_BYTES,
-} from "../limits.ts";
+import { KNOWN_CRITICAL_VERSION, MAX_SIGNED_STATEMENT_BYTES } from "../limits.ts";
 import { logRootAt, type OrgState, orgOf } from "../state/org-state.ts";
 import { judge } from "../statements/judge.ts";
 import type { Body, Effect, Judgement } from "../statements/judgement.ts";

@@ -74,7 +74,7 @@ export interface ProjectFact {
 
 export interface RoomFact {
   readonly room: RoomId;
-  readonly project: ProjectId | undefined;
+  readonly project: ProjectId;
   readonly groupId: GroupId;
   readonly suite: number;
   readonly rulesVersion: number;

@@ -6,7 +6,7 @@ import { isOwnerOver } from "./roles.ts";
 /** Only an open invitation is accepted, or answered at all. */
 export type InviteStatus = "open" | "used" | "expired" | "closed";
 
-export interface InviteView extends Readonly<Omit<InviteFact, "acceptedAt">> {
+export interface InviteView extends Readonly<InviteFact> {
   readonly status: InviteStatus;
 }
 
@@ -21,8 +21,7 @@ export interface InviteQuery {
 export function inviteAt(state: OrgState, query: InviteQuery): InviteView | undefined {
   const fact = state.invites.get(query.invite);
   if (fact === undefined || fact.issuedAt >= query.at) return undefined;
-  const { acceptedAt, ...invite } = fact;
-  return { ...invite, status: statusAt(state, fact, query) };
+  return { ...fact, status: statusAt(state, fact, query) };
 }
 
 function statusAt(state: OrgState, fact: InviteFact, { at, timeMs }: InviteQuery): InviteStatus {

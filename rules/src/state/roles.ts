@@ -34,7 +34,7 @@ export function isOwnerOver(state: OrgState, { account, scope, at }: RoleQuery):
   );
 }
 
-/** The scope, then its project if it has one, then the org; empty if the scope does not exist at this size. */
+/** The scope, then what it lies in, up to the org; empty if the scope does not exist at this size. */
 export function scopeAndAbove(state: OrgState, scope: Scope, at: number): readonly Scope[] {
   switch (scope.kind) {
     case "org":
@@ -46,9 +46,7 @@ export function scopeAndAbove(state: OrgState, scope: Scope, at: number): readon
     case "room": {
       const room = state.rooms.get(scope.id);
       if (room === undefined || room.createdAt >= at) return [];
-      return room.project === undefined
-        ? [scope, orgScope]
-        : [scope, projectScope(room.project), orgScope];
+      return [scope, projectScope(room.project), orgScope];
     }
     default:
       throw scope satisfies never;

@@ -2,7 +2,7 @@ import { groupIdFromBytes, projectIdFromBytes, roomIdFromBytes } from "@cloister
 import { rulesErrors } from "../errors.ts";
 import { KNOWN_RULES_VERSION, ROOM_SUITE } from "../limits.ts";
 import type { RoomFact } from "../state/facts.ts";
-import { orgScope, projectScope } from "../state/scope.ts";
+import { projectScope } from "../state/scope.ts";
 import {
   type BodyOf,
   type Judgement,
@@ -18,7 +18,7 @@ export function judgeRoomCreated(
   const signer = signingDevice(context);
   const room: RoomFact = {
     room: roomIdFromBytes(body.roomId),
-    project: body.projectId.length === 0 ? undefined : projectIdFromBytes(body.projectId),
+    project: projectIdFromBytes(body.projectId),
     groupId: groupIdFromBytes(body.groupId),
     suite: body.suite,
     rulesVersion: body.rulesVersion,
@@ -29,8 +29,7 @@ export function judgeRoomCreated(
     signers: [[signer.certificate.statementKey]],
     version: context.state.rooms.has(room.room) ? 1 : 0,
     check: () => {
-      const parent = room.project === undefined ? orgScope : projectScope(room.project);
-      requireOwnerOver(context, signer, parent);
+      requireOwnerOver(context, signer, projectScope(room.project));
       checkRoom(context, room);
       return (facts) => {
         facts.rooms.set(room.room, room);

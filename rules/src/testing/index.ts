@@ -1,4 +1,6 @@
 /** Orgs in memory for the tests of every package: real keys, real signatures, the real rules. */
+
+export { type ForgeryOptions, forgeStatement } from "./forge.ts";
 export {
   accountKey,
   firstDevice,
@@ -20,4 +22,5 @@ export {
   TestOrg,
   type TestOrgOptions,
 } from "./test-org.ts";
+export { type TestCommit, type TestCommitOptions, TestRoom } from "./test-room.ts";
 export { testGrant, testPass, testSession } from "./tokens.ts";

@@ -15,6 +15,7 @@ import {
   type RoomId,
   type Signer,
 } from "@cloister/base";
+import { statementsV1 } from "@cloister/proto";
 import { bodies } from "../build/bodies.ts";
 import { buildGenesis } from "../build/genesis.ts";
 import { buildStatement, signStatement } from "../build/statement.ts";
@@ -96,6 +97,13 @@ export class TestOrg {
     return org;
   }
 
+  /** Encoded Signed checkpoint of the log of this size. */
+  checkpointAt(size: number): Uint8Array {
+    const record = this.records[size - 1];
+    if (record === undefined) throw new TypeError("the test log is shorter");
+    return statementsV1.LogRecord.decode(record).checkpoint;
+  }
+
   get state(): OrgState {
     return this.replica.state;
   }
@@ -105,7 +113,7 @@ export class TestOrg {
   }
 
   /** A statement of the newest state, built and signed but not appended: encoded SignedStatement. */
-  sign(
+  async sign(
     body: Body,
     { device = firstDevice(this.owner), keys = [] }: SubmitOptions = {},
   ): Promise<Uint8Array> {
@@ -148,13 +156,14 @@ export class TestOrg {
     return project;
   }
 
-  /** Creates the room; the owner names himself its owner, the others become users. */
+  /** Creates the room, and a project for it unless one is named; the owner names himself its owner, the others become users. */
   async createRoom(
     options: { readonly project?: ProjectId; readonly members?: readonly TestAccount[] } = {},
   ): Promise<RoomId> {
     const room = newRoomId(this.random);
     const groupId = newGroupId(this.random);
-    await this.submit(bodies.roomCreated({ room, project: options.project, groupId }));
+    const project = options.project ?? (await this.createProject());
+    await this.submit(bodies.roomCreated({ room, project, groupId }));
     await this.setRole(this.owner, roomScope(room), "owner");
     for (const member of options.members ?? []) await this.setRole(member, roomScope(room), "user");
     return room;

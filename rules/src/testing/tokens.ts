@@ -1,6 +1,14 @@
-import { addMs, type EpochMs, idBytes, publicKeyBytes, type RoomId } from "@cloister/base";
+import {
+  addMs,
+  type EpochMs,
+  idBytes,
+  MAX_GRANT_MS,
+  MAX_NATS_JWT_MS,
+  MAX_SESSION_MS,
+  publicKeyBytes,
+  type RoomId,
+} from "@cloister/base";
 import { nkeyBytes } from "@cloister/proto";
-import { GRANT_LIFETIME_MS, PASS_LIFETIME_MS, SESSION_LIFETIME_MS } from "../limits.ts";
 import { policyHash } from "../policy/hash.ts";
 import { type FactorName, factorNumber } from "../state/names.ts";
 import { signGrant, signPass, signSession } from "../tokens/sign.ts";
@@ -30,7 +38,7 @@ export async function testSession(
     deviceId: idBytes(device.certificate.device),
     sessionKey: publicKeyBytes(key.publicKey),
     issuedMs: BigInt(nowMs),
-    expiresMs: BigInt(addMs(nowMs, SESSION_LIFETIME_MS)),
+    expiresMs: BigInt(addMs(nowMs, MAX_SESSION_MS)),
     factors: factors.map(({ factor, atMs }) => ({
       factor: factorNumber(factor),
       atMs: BigInt(atMs),
@@ -56,7 +64,7 @@ export function testGrant(
     logSize: BigInt(org.size),
     factors: [],
     issuedMs: BigInt(nowMs),
-    expiresMs: BigInt(addMs(nowMs, GRANT_LIFETIME_MS)),
+    expiresMs: BigInt(addMs(nowMs, MAX_GRANT_MS)),
   };
   return signGrant(org.id, grant, gateway.key);
 }
@@ -73,7 +81,7 @@ export function testPass(
     nkey: nkeyBytes(device.certificate.nkey),
     roomIds: rooms.map((room) => idBytes(room)),
     issuedMs: BigInt(nowMs),
-    expiresMs: BigInt(addMs(nowMs, PASS_LIFETIME_MS)),
+    expiresMs: BigInt(addMs(nowMs, MAX_NATS_JWT_MS)),
   };
   return signPass(org.id, pass, gateway.key);
 }

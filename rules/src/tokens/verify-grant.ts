@@ -6,6 +6,7 @@ import {
   type EpochMs,
   type GatewayKey,
   type LeafKey,
+  MAX_GRANT_MS,
   markVerified,
   parseEpochMs,
   publicKeyFromBytes,
@@ -14,7 +15,6 @@ import {
   type Verified,
 } from "@cloister/base";
 import { parseMessage } from "@cloister/proto";
-import { GRANT_LIFETIME_MS } from "../limits.ts";
 import { parseCount } from "../log/count.ts";
 import type { OrgState } from "../state/org-state.ts";
 import { checkLifetime, verifyGatewayToken } from "./verify-gateway-token.ts";
@@ -59,7 +59,7 @@ export function verifyGrant(
   const issuedMs = parseEpochMs(fields.issuedMs);
   const expiresMs = parseEpochMs(fields.expiresMs);
   if (nowMs !== undefined) {
-    checkLifetime({ issuedMs, expiresMs, maxMs: GRANT_LIFETIME_MS }, nowMs);
+    checkLifetime({ issuedMs, expiresMs, maxMs: MAX_GRANT_MS }, nowMs);
   }
   return markVerified({
     room: roomIdFromBytes(fields.roomId),

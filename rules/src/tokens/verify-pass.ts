@@ -3,6 +3,7 @@ import {
   deviceIdFromBytes,
   type EpochMs,
   type GatewayKey,
+  MAX_NATS_JWT_MS,
   markVerified,
   parseEpochMs,
   type RoomId,
@@ -11,7 +12,6 @@ import {
 } from "@cloister/base";
 import { parseMessage, type UserNkey, userNkeyFromBytes } from "@cloister/proto";
 import { rulesErrors } from "../errors.ts";
-import { PASS_LIFETIME_MS } from "../limits.ts";
 import { liveDevice } from "../state/devices.ts";
 import type { OrgState } from "../state/org-state.ts";
 import { isMember } from "../state/roles.ts";
@@ -46,7 +46,7 @@ export function verifyPass(state: OrgState, query: PassQuery): Verified<PassView
   });
   const issuedMs = parseEpochMs(fields.issuedMs);
   const expiresMs = parseEpochMs(fields.expiresMs);
-  checkLifetime({ issuedMs, expiresMs, maxMs: PASS_LIFETIME_MS }, nowMs);
+  checkLifetime({ issuedMs, expiresMs, maxMs: MAX_NATS_JWT_MS }, nowMs);
   const device = deviceIdFromBytes(fields.deviceId);
   const nkey = userNkeyFromBytes(fields.nkey);
   const { certificate } = liveDevice(state, { device, at });

@@ -9,12 +9,12 @@ import {
   orgIdFromBytes,
   type PublicKey,
   parseEpochMs,
+  REQUEST_WINDOW_MS,
   type Verified,
   verifySignature,
 } from "@cloister/base";
 import { type commonV1, parseMessage } from "@cloister/proto";
 import { rulesErrors } from "../errors.ts";
-import { REQUEST_WINDOW_MS } from "../limits.ts";
 import { type DeviceView, liveDevice } from "../state/devices.ts";
 import { type InviteView, inviteAt } from "../state/invites.ts";
 import { type OrgState, orgOf } from "../state/org-state.ts";

@@ -6,6 +6,7 @@ import {
   type EpochMs,
   formatHex,
   type GatewayKey,
+  MAX_SESSION_MS,
   markVerified,
   parseEpochMs,
   publicKeyFromBytes,
@@ -14,7 +15,6 @@ import {
 } from "@cloister/base";
 import { parseMessage } from "@cloister/proto";
 import { rulesErrors } from "../errors.ts";
-import { SESSION_LIFETIME_MS } from "../limits.ts";
 import type { SessionProof } from "../policy/decide.ts";
 import { type DeviceView, liveDevice } from "../state/devices.ts";
 import { factorName } from "../state/names.ts";
@@ -49,7 +49,7 @@ export function verifySession(
   });
   const issuedMs = parseEpochMs(fields.issuedMs);
   const expiresMs = parseEpochMs(fields.expiresMs);
-  checkLifetime({ issuedMs, expiresMs, maxMs: SESSION_LIFETIME_MS }, nowMs);
+  checkLifetime({ issuedMs, expiresMs, maxMs: MAX_SESSION_MS }, nowMs);
   const account = accountIdFromBytes(fields.accountId);
   const deviceId = deviceIdFromBytes(fields.deviceId);
   const device = liveDevice(state, { device: deviceId, at });
