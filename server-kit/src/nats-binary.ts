@@ -4,7 +4,7 @@ import { access, chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/p
 import { delimiter, join } from "node:path";
 import { acquireBuildLock } from "./build-lock.ts";
 import { kitErrors } from "./errors.ts";
-import { sha256OfFile, sha256Hex } from "./file-hash.ts";
+import { sha256Hex, sha256OfFile } from "./file-hash.ts";
 import { runGoBuild } from "./go-build.ts";
 import { fitsPin, formatVersion, isAtLeast, parseVersion, type Version } from "./nats-version.ts";
 import { runProgram } from "./run-program.ts";
@@ -185,7 +185,10 @@ async function requireGo(pin: Pin, signal: AbortSignal | undefined): Promise<voi
   const hint = `install ${wanted} or later from https://go.dev/dl, or set CLOISTER_NATS_SERVER`;
   let text: string;
   try {
-    text = await runProgram("go", ["env", "GOVERSION", "GOTOOLCHAIN"], { timeoutMs: 20_000, signal });
+    text = await runProgram("go", ["env", "GOVERSION", "GOTOOLCHAIN"], {
+      timeoutMs: 20_000,
+      signal,
+    });
   } catch (cause) {
     throw kitErrors.ERR_GO_MISSING(`${wanted} is needed to build nats-server`, { cause, hint });
   }

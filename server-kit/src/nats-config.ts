@@ -133,7 +133,9 @@ function address(at: ListenAddress): string {
 /** A value must not be able to end its string: quotes, backslashes and controls are refused. */
 function quote(value: string): string {
   if (/["\\\u0000-\u001f\u007f]/.test(value)) {
-    throw kitErrors.ERR_CONFIG("a value of the nats-server configuration has a forbidden character");
+    throw kitErrors.ERR_CONFIG(
+      "a value of the nats-server configuration has a forbidden character",
+    );
   }
   return `"${value}"`;
 }

@@ -1,4 +1,5 @@
 import { isCloisterError } from "@cloister/base";
+import { inboxPrefix } from "@cloister/proto";
 import {
   type Authenticator,
   AuthorizationError,
@@ -13,7 +14,6 @@ import {
   UserAuthenticationExpiredError,
 } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
-import { inboxPrefix } from "@cloister/proto";
 import { kitErrors } from "./errors.ts";
 import type { NkeySigner } from "./nats-jwt/nkey-pair.ts";
 

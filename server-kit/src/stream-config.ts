@@ -51,7 +51,9 @@ function base(sizes: StreamSizes) {
   } as const;
 }
 
-export function roomsStream(sizes: StreamSizes & { readonly maxDevices: number }): StreamConfigJson {
+export function roomsStream(
+  sizes: StreamSizes & { readonly maxDevices: number },
+): StreamConfigJson {
   return {
     ...base(sizes),
     name: streamNames.rooms,

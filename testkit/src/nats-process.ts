@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { connect } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
+import { waitForNats } from "@cloister/server-kit";
 
 export interface NatsProcessOptions {
   readonly binary: string;
@@ -36,12 +35,15 @@ export class NatsProcess implements AsyncDisposable {
     });
     closeSync(log);
     this.#child = child;
-    const deadline = Date.now() + startTimeoutMs;
-    while (!(await accepts(port))) {
-      if (child.exitCode !== null || Date.now() > deadline) {
-        throw new Error(`nats-server did not start:\n${await readFile(logFile, "utf8")}`);
-      }
-      await delay(20);
+    const giveUp = new AbortController();
+    const timer = setTimeout(() => giveUp.abort(), startTimeoutMs);
+    child.once("exit", () => giveUp.abort());
+    try {
+      await waitForNats({ host: "127.0.0.1", port }, giveUp.signal);
+    } catch {
+      throw new Error(`nats-server did not start:\n${await readFile(logFile, "utf8")}`);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -65,18 +67,4 @@ export class NatsProcess implements AsyncDisposable {
     child.kill(signal);
     await ended;
   }
-}
-
-/** True once the server greets: an open port alone is not yet a server that is ready. */
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port });
-    const finish = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.setTimeout(1_000, () => finish(false));
-    socket.once("data", () => finish(true));
-    socket.once("error", () => finish(false));
-  });
 }

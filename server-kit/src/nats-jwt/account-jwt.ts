@@ -59,8 +59,12 @@ function accountClaims(input: AccountJwtInput): object {
 function checkTemplate(scope: SigningScope): void {
   checkAllowList(scope.role, scope.template.pub);
   checkAllowList(scope.role, scope.template.sub);
-  const { subs, data, payload, allowed_connection_types: connectionTypes }: ScopeTemplate =
-    scope.template;
+  const {
+    subs,
+    data,
+    payload,
+    allowed_connection_types: connectionTypes,
+  }: ScopeTemplate = scope.template;
   if (subs === 0 || data === 0 || payload === 0 || connectionTypes.length === 0) {
     throw kitErrors.ERR_JWT_CLAIMS(`scope ${scope.role}: every limit must be said`);
   }

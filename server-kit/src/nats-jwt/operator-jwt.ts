@@ -14,7 +14,9 @@ export interface OperatorJwtInput {
 /** The operator's self-signed token: with strict signing keys its root may stay offline. */
 export function encodeOperatorJwt(input: OperatorJwtInput, root: NkeySigner<"operator">): string {
   if (input.signingKeys.length === 0) {
-    throw kitErrors.ERR_JWT_CLAIMS("an operator needs a signing key, so that its root stays offline");
+    throw kitErrors.ERR_JWT_CLAIMS(
+      "an operator needs a signing key, so that its root stays offline",
+    );
   }
   return encodeNatsJwt(
     {
