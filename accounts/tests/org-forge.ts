@@ -8,32 +8,39 @@ import {
   type GatewayKey,
   type KeyRole,
   newGroupId,
+  idBytes,
   newInviteId,
   newProjectId,
   newRoomId,
   newStatementId,
   type OrgId,
   parseEpochMs,
+  type ProjectId,
   type PublicKey,
   publicKeyFromBytes,
   type Random,
   type RelayKey,
   type RoomId,
   type Signer,
+  signingInput,
 } from "@cloister/base";
-import { userNkeyFromBytes } from "@cloister/proto";
+import { statementsV1, userNkeyFromBytes } from "@cloister/proto";
 import {
   appendRecord,
   bodies,
   buildGenesis,
   buildStatement,
   type LogReplica,
+  logRootAt,
+  logSize,
   openReplica,
   orgScope,
   roomScope,
   signStatement,
 } from "@cloister/rules";
 import { nkeyBytesOf, NkeyPair } from "@cloister/server-kit";
+
+type Body = Parameters<typeof buildStatement>[1]["body"];
 
 export const random: Random = { bytes: (length) => Uint8Array.from(randomBytes(length)) };
 
@@ -119,19 +126,36 @@ export class OrgForge {
     return signStatement(unsigned, [this.owner.accountKey]);
   }
 
-  #sign(body: Parameters<typeof buildStatement>[1]["body"], extra: readonly Signer[] = []) {
+  #sign(body: Body, extra: readonly Signer[] = []) {
     const { device } = this.owner;
     const draft = { id: newStatementId(random), device: device.id, body };
     return signStatement(buildStatement(this.state, draft), [device.statementKey, ...extra]);
   }
 
-  project(name = "Project"): Promise<Uint8Array> {
-    return this.#sign(bodies.projectCreated({ project: newProjectId(random), name }));
+  project(project: ProjectId = newProjectId(random)): Promise<Uint8Array> {
+    return this.#sign(bodies.projectCreated({ project, name: "Project" }));
   }
 
-  room(room: RoomId = newRoomId(random)): Promise<Uint8Array> {
-    const groupId = newGroupId(random);
-    return this.#sign(bodies.roomCreated({ room, project: undefined, groupId }));
+  room(project: ProjectId, room: RoomId = newRoomId(random)): Promise<Uint8Array> {
+    return this.#sign(bodies.roomCreated({ room, project, groupId: newGroupId(random) }));
+  }
+
+  /** A statement that the builder would refuse to make. */
+  async unchecked(body: Body, by: Device): Promise<Uint8Array> {
+    const size = logSize(this.state);
+    const value = statementsV1.Statement.encode({
+      statementId: random.bytes(16),
+      checkpointSize: BigInt(size),
+      checkpointRoot: logRootAt(this.state, size),
+      changesVersion: 0n,
+      criticalVersion: 1,
+      deviceId: idBytes(by.id),
+      body,
+    }).finish();
+    const input = signingInput("statement", this.org, value);
+    const signatures = [await by.statementKey.sign(input)];
+    const content = { $case: "statement", value } as const;
+    return statementsV1.SignedStatement.encode({ content, signatures }).finish();
   }
 
   role(change: { account: AccountId; room?: RoomId; role: "user" | "owner" | undefined }) {
