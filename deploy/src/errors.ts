@@ -14,5 +14,9 @@ export const deployErrors = defineErrors({
     kind: "Internal",
     hint: "The named log says why; cloister server status shows every role.",
   },
+  ERR_CLAIM_MALFORMED: {
+    kind: "Usage",
+    hint: "Copy the whole code that `server init` or `server claim` printed, in quotes.",
+  },
   ERR_CONTROL: { kind: "Transport" },
 });

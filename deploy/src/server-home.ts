@@ -1,5 +1,6 @@
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { deployErrors } from "./errors.ts";
 
 /** Where one box keeps everything: one folder, mode 0700, nothing outside it. */
@@ -10,13 +11,17 @@ export interface ServerHome {
   /** Sealed under the box key. */
   readonly caKeyFile: string;
   readonly tls: { readonly certFile: string; readonly keyFile: string };
-  readonly accounts: string;
-  readonly gateway: string;
-  readonly relay: string;
+  /** Made last by `server init`: a box without it is none. */
+  readonly fleetFile: string;
   readonly nats: string;
+  /** Which role serves: one file a role, made by the role itself. */
+  readonly ready: string;
   readonly logs: string;
   readonly controlSocket: string;
 }
+
+/** The Go module that pins nats-server: its version and its checksums. */
+export const natsModuleDir: string = fileURLToPath(new URL("../servers/nats", import.meta.url));
 
 export function serverHome(folder: string): ServerHome {
   const root = isAbsolute(folder) ? folder : resolve(folder);
@@ -29,10 +34,9 @@ export function serverHome(folder: string): ServerHome {
       certFile: join(root, "tls", "server.pem"),
       keyFile: join(root, "tls", "server-key.pem"),
     },
-    accounts: join(root, "accounts"),
-    gateway: join(root, "gateway"),
-    relay: join(root, "relay"),
+    fleetFile: join(root, "accounts", "fleet.json"),
     nats: join(root, "nats"),
+    ready: join(root, "ready"),
     logs: join(root, "logs"),
     controlSocket: join(root, "control.sock"),
   };
@@ -54,7 +58,7 @@ export interface ServerSettings {
 
 export async function makeFolders(home: ServerHome): Promise<void> {
   await mkdir(home.folder, { recursive: true, mode: 0o700 });
-  for (const folder of ["tls", "accounts", "gateway", "relay", "nats", "logs"]) {
+  for (const folder of ["tls", "nats", "logs", "ready"]) {
     await mkdir(join(home.folder, folder), { recursive: true, mode: 0o700 });
   }
 }

@@ -5,6 +5,7 @@ export * from "./config.ts";
 export { kitErrors } from "./errors.ts";
 export { sha256Hex, sha256OfFile } from "./file-hash.ts";
 export { freePort, freePorts, requireFreePort } from "./free-port.ts";
+export { type GoBuildOptions, runGoBuild } from "./go-build.ts";
 export {
   Lifecycle,
   type LifecycleOptions,

@@ -1,0 +1,18 @@
+/** One box that lasts: made offline, every role a supervised child, controlled over a local socket. */
+export { type Claim, formatClaim, parseClaim } from "./claim-text.ts";
+export type { RoleStatus, ServerStatus } from "./control.ts";
+export { deployErrors } from "./errors.ts";
+export {
+  type InitialisedServer,
+  type InitServerOptions,
+  initServer,
+  issueServerClaim,
+} from "./init-server.ts";
+export { type RunServerOptions, runServer } from "./run-server.ts";
+export { serverHome } from "./server-home.ts";
+export {
+  type StartServerOptions,
+  serverStatus,
+  startServer,
+  stopServer,
+} from "./start-server.ts";

@@ -1,0 +1,80 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { SupervisedChild, sha256OfFile } from "@cloister/server-kit";
+import type { RoleStatus } from "./control.ts";
+import type { ServerHome } from "./server-home.ts";
+
+export type RoleName = "relay" | "accounts" | "gateway";
+
+const READY_POLL_MS = 20;
+const READY_TIMEOUT_MS = 60_000;
+
+/** A role as a child process: its own program, its own environment, nothing inherited. */
+export interface RoleChild {
+  readonly name: RoleName;
+  readonly child: SupervisedChild;
+  status(): RoleStatus;
+}
+
+export async function roleChild(options: {
+  readonly name: RoleName;
+  readonly home: ServerHome;
+  readonly environment: Readonly<Record<string, string>>;
+}): Promise<RoleChild> {
+  const { name, home } = options;
+  const readyFile = join(home.ready, name);
+  const logFile = join(home.logs, `${name}.log`);
+  const child = new SupervisedChild({
+    name,
+    program: process.execPath,
+    args: ["--disable-warning=ExperimentalWarning", roleProgram(name)],
+    environment: { ...options.environment, CLOISTER_READY_FILE: readyFile },
+    sha256: await sha256OfFile(process.execPath),
+    logFile,
+    readyTimeoutMs: READY_TIMEOUT_MS,
+    stopTimeoutMs: 20_000,
+    onState: ({ kind }) => {
+      if (kind === "starting") rmSync(readyFile, { force: true });
+    },
+    ready: (signal) => untilFile(readyFile, signal),
+  });
+  return { name, child, status: () => statusOf({ name, child, logFile, readyFile }) };
+}
+
+/** The role's program in this checkout. */
+function roleProgram(name: RoleName): string {
+  return fileURLToPath(new URL(`../../${name}/src/main.ts`, import.meta.url));
+}
+
+async function untilFile(path: string, signal: AbortSignal): Promise<void> {
+  while (!existsSync(path)) await delay(READY_POLL_MS, undefined, { signal });
+}
+
+function statusOf(role: {
+  readonly name: RoleName;
+  readonly child: SupervisedChild;
+  readonly logFile: string;
+  readonly readyFile: string;
+}): RoleStatus {
+  const { state } = role.child;
+  const common = { name: role.name, logFile: role.logFile };
+  switch (state.kind) {
+    case "running":
+      return { ...common, state: "ready", pid: state.pid, restarts: state.restarts };
+    case "starting":
+      return { ...common, state: "starting", pid: pidIn(role.readyFile), restarts: state.attempt };
+    case "waiting":
+      return { ...common, state: "waiting", pid: undefined, restarts: state.attempt };
+    case "stopped":
+    case "failed":
+      return { ...common, state: "stopped", pid: undefined, restarts: 0 };
+    default:
+      return state satisfies never;
+  }
+}
+
+function pidIn(path: string): number | undefined {
+  return existsSync(path) ? Number(readFileSync(path, "utf8")) : undefined;
+}

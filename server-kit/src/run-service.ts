@@ -1,0 +1,46 @@
+import { rename, rm, writeFile } from "node:fs/promises";
+import { exitCodeOf, isCloisterError } from "@cloister/base";
+import { Lifecycle } from "./lifecycle.ts";
+import { createLogger, type Logger } from "./log.ts";
+
+/** A role that runs: ready once it serves, ended by disposing it. */
+export interface RunningService extends AsyncDisposable {
+  readonly ready: Promise<void>;
+}
+
+export interface ServiceProcess {
+  readonly name: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly start: (log: Logger) => Promise<RunningService>;
+}
+
+/**
+ * The whole of a role's `main.ts`: starts it, stays until a signal, stops it in order. Its log goes
+ * to stderr. Where `CLOISTER_READY_FILE` names a file, the process writes its id into it once it
+ * serves, and removes it when it stops: that is what whoever started it waits for.
+ */
+export async function runService(service: ServiceProcess): Promise<void> {
+  const log = createLogger({
+    component: service.name,
+    write: (line) => process.stderr.write(line),
+  });
+  const readyFile = service.environment["CLOISTER_READY_FILE"];
+  const lifecycle = new Lifecycle({ log });
+  try {
+    await lifecycle.run(async () => {
+      const running = lifecycle.hold(await service.start(log));
+      await running.ready;
+      if (readyFile !== undefined) await tellReady(readyFile);
+    });
+  } catch (error) {
+    log.error("failed", { error });
+    process.exitCode = exitCodeOf(isCloisterError(error) ? error.kind : "Internal");
+  } finally {
+    if (readyFile !== undefined) await rm(readyFile, { force: true });
+  }
+}
+
+async function tellReady(path: string): Promise<void> {
+  await writeFile(`${path}.new`, `${process.pid}\n`, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
