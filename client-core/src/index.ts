@@ -7,3 +7,5 @@ export { clientErrors } from "./errors.ts";
 export type * from "./identity/setup-types.ts";
 export type * from "./ports.ts";
 export { assertSealed } from "./store/sealed-format.ts";
+export { segmentNonce } from "./files/cobblestone.ts";
+export { sealedSegmentsOf } from "./files/segments.ts";

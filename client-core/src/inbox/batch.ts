@@ -1,8 +1,6 @@
 import {
   type AccountId,
-  accountIdFromBytes,
   type DeviceId,
-  deviceIdFromBytes,
   equalBytes,
   idBytes,
   type OrgId,
@@ -10,26 +8,16 @@ import {
   type Sha256,
 } from "@cloister/base";
 import type { OpenedMessage } from "@cloister/group-engine/types";
-import { parseMessage, roomsV1 } from "@cloister/proto";
+import { roomsV1 } from "@cloister/proto";
+import { parseLeafCredential } from "@cloister/rules";
 import { clientErrors } from "../errors.ts";
 import { MAX_BATCH_ITEMS } from "../limits.ts";
 import { parsePadded } from "../outbox/padding.ts";
 
+/** Whose leaf sealed it. */
 export interface LeafOwner {
   readonly account: AccountId;
   readonly device: DeviceId;
-}
-
-/** Who a leaf says it is; the log decides whether that holds. */
-export function parseLeafCredential(credential: Uint8Array, org: OrgId): LeafOwner {
-  const leaf = parseMessage("cloister.rooms.v1.LeafCredential", credential);
-  if (!equalBytes(leaf.orgId, idBytes(org))) {
-    throw clientErrors.ERR_ROSTER_LEAF("a leaf of another org");
-  }
-  return {
-    account: accountIdFromBytes(leaf.accountId),
-    device: deviceIdFromBytes(leaf.deviceId),
-  };
 }
 
 export interface OpenedBatch extends LeafOwner {
@@ -46,7 +34,9 @@ export function parseBatch(
 ): OpenedBatch {
   const bytes = Uint8Array.from(parsePadded(opened.plaintext));
   const batch = decodeBatch(bytes);
-  const owner = parseLeafCredential(opened.senderCredential, place.org);
+  const { org, account, device } = parseLeafCredential(opened.senderCredential);
+  if (org !== place.org) throw clientErrors.ERR_ROSTER_LEAF("a leaf of another org");
+  const owner = { account, device };
   if (!equalBytes(batch.deviceId, idBytes(owner.device))) {
     throw clientErrors.ERR_BATCH_MALFORMED("a batch names another device than its leaf");
   }
