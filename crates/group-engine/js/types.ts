@@ -104,7 +104,10 @@ export interface CommitSummary {
   readonly updatesOwnLeafOnly: boolean;
   /** True if a group-context-extensions proposal changed 0xF0C1 or anything else there. */
   readonly contextChanged: boolean;
-  /** The context after the commit (epoch + 1). */
+  /**
+   * The context after the commit (epoch + 1). On the very device that the commit
+   * removes, `treeHash` and `confirmedTranscriptHash` are empty: it cannot know them.
+   */
   readonly contextAfter: GroupContextView;
   readonly contextExtensionBefore: Uint8Array;
   /** The framed authenticated data, as received. */

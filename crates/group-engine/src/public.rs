@@ -103,6 +103,7 @@ impl PublicEngine {
             sender,
             aad: &aad,
             confirmation_tag: tag,
+            knows_result: true,
         };
         let mut frame = FrameWriter::default();
         facts.write(&mut frame, crypto)?;

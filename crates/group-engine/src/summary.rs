@@ -47,11 +47,20 @@ pub fn has_foreign_extensions(extensions: &Extensions<GroupContext>) -> bool {
 }
 
 pub fn write_context(frame: &mut FrameWriter, context: &GroupContext) {
+    write_context_with(frame, context, true);
+}
+
+fn write_context_with(frame: &mut FrameWriter, context: &GroupContext, with_hashes: bool) {
+    let (tree_hash, transcript_hash) = if with_hashes {
+        (context.tree_hash(), context.confirmed_transcript_hash())
+    } else {
+        (&[][..], &[][..])
+    };
     frame
         .bytes(context.group_id().as_slice())
         .u64(context.epoch().as_u64())
-        .bytes(context.tree_hash())
-        .bytes(context.confirmed_transcript_hash())
+        .bytes(tree_hash)
+        .bytes(transcript_hash)
         .bytes(context_extension(context.extensions()))
         .flag(has_foreign_extensions(context.extensions()));
 }
@@ -78,6 +87,8 @@ pub struct CommitFacts<'a> {
     pub sender: CommitSender,
     pub aad: &'a [u8],
     pub confirmation_tag: &'a [u8],
+    /// False on a device that the commit removes: it cannot know the result's hashes.
+    pub knows_result: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -131,7 +142,7 @@ impl CommitFacts<'_> {
         self.write_removes(frame)?;
         self.write_proposals(frame);
         frame.flag(self.staged.update_path_leaf_node().is_some());
-        write_context(frame, self.staged.group_context());
+        write_context_with(frame, self.staged.group_context(), self.knows_result);
         frame
             .flag(context.extensions() != self.staged.group_context().extensions())
             .bytes(context_extension(context.extensions()))

@@ -174,7 +174,9 @@ test("an external join carries its grant; a resync removes the same device's lea
     expect(device.engine.stage(groupId, joined.commit).summary).toEqual(joined.summary);
     device.engine.mergeStaged(groupId);
   }
-  expect(carol.engine.epochAuthenticator(groupId)).toEqual(alice.engine.epochAuthenticator(groupId));
+  expect(carol.engine.epochAuthenticator(groupId)).toEqual(
+    alice.engine.epochAuthenticator(groupId),
+  );
   const now = {
     groupInfo: alice.engine.exportGroupInfo(groupId),
     ratchetTree: alice.engine.exportTree(groupId),

@@ -166,6 +166,7 @@ impl Work<'_> {
                         bytes,
                         sender != CommitSender::External,
                     )?,
+                    knows_result: !staged.self_removed(),
                 };
                 facts.write(&mut frame, provider.crypto())?;
                 loaded.staged = Some(Staged::Received(staged));
@@ -195,6 +196,7 @@ fn write_own_summary(
         sender: CommitSender::Member(group.own_leaf_index()),
         aad,
         confirmation_tag: parse::confirmation_tag(commit, true)?,
+        knows_result: true,
     };
     facts.write(frame, provider.crypto())
 }

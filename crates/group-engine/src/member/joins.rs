@@ -267,6 +267,7 @@ fn write_external_summary(
         sender: CommitSender::External,
         aad: &aad,
         confirmation_tag: parse::confirmation_tag(commit, false)?,
+        knows_result: true,
     };
     facts.write(frame, provider.crypto())
 }
