@@ -29,6 +29,7 @@ export * from "./nats-grammar.ts";
 export * from "./nats-jwt/index.ts";
 export { waitForNats } from "./nats-ready.ts";
 export * from "./rpc/index.ts";
+export { type RunningService, runService, type ServiceProcess } from "./run-service.ts";
 export * from "./sealing/index.ts";
 export * from "./stream-config.ts";
 export {
@@ -37,4 +38,3 @@ export {
   type SupervisedChildOptions,
 } from "./supervised-child.ts";
 export * from "./tls-ca.ts";
-export { type RunningService, runService, type ServiceProcess } from "./run-service.ts";

@@ -1,5 +1,6 @@
 /** Real servers for tests; nothing here runs in production. */
 export { type ForgedClaims, forgeJwt } from "./forge.ts";
+export { JwtOracle, type OracleAnswer } from "./jwt-oracle.ts";
 export * from "./nats.ts";
 export * from "./nats-fleet.ts";
 export * from "./nats-org.ts";

@@ -21,7 +21,6 @@ import {
   RawNats,
   signUser,
   startNats,
-  type TestUser,
 } from "@cloister/testkit";
 import { createInbox } from "@nats-io/nats-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -44,11 +43,6 @@ async function fence(room: RoomId, text: string): Promise<number> {
     payload: text,
   });
   return Number(reply.seq);
-}
-
-async function lastOf(user: TestUser, subject: string): Promise<{ seq: number; text: string }> {
-  const reply = await user.connection.request(lastRoomRecordSubject(subject));
-  return { seq: Number(reply.headers?.get("Nats-Sequence")), text: reply.string() };
 }
 
 /** A fresh room with Alice in it, and a second device of hers: tests do not see each other. */

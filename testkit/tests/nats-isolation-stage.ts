@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { newRoomId, type RoomId } from "@cloister/base";
-import { NkeyPair } from "@cloister/server-kit";
+import { lastRoomRecordSubject, NkeyPair } from "@cloister/server-kit";
 import {
   createConsumer,
   createOrgStreams,
@@ -59,4 +59,13 @@ export function newRoom(): RoomId {
 
 export function player(user: TestUser): Player {
   return { ...user, refused: new Violations(user) };
+}
+
+/** The newest record on one subject, as this user reads it; sequence NaN if there is none. */
+export async function lastOf(
+  user: TestUser,
+  subject: string,
+): Promise<{ readonly seq: number; readonly text: string }> {
+  const reply = await user.connection.request(lastRoomRecordSubject(subject));
+  return { seq: Number(reply.headers?.get("Nats-Sequence")), text: reply.string() };
 }
