@@ -34,8 +34,12 @@ export const houses: readonly House[] = [
   { folder: "accounts", imports: serverLibraries, isServer: true },
   { folder: "gateway", imports: serverLibraries, isServer: true },
   { folder: "relay", imports: [...serverLibraries, ...publicEngine], isServer: true },
-  // The one-box server starts roles as processes: it imports none of them.
-  { folder: "deploy", imports: [...contract, "server-kit"], isServer: true },
+  // The one-box server starts roles as processes; of their code it takes what runs before any role.
+  {
+    folder: "deploy",
+    imports: [...contract, "server-kit", "accounts/init", "relay/nats-server"],
+    isServer: true,
+  },
   { folder: "cli", imports: [...contract, "rules", "client-core", "client-node", "deploy"] },
   { folder: "testkit", imports: ["*"] },
   { folder: "bench", imports: ["*"] },
@@ -50,6 +54,8 @@ export const entriesOf: Readonly<Record<string, readonly string[]>> = {
   "group-engine": ["member", "public", "types", "errors", "limits", "wasm-paths"],
   // Made-up logs and orgs: for tests, so that no house lists it.
   rules: [".", "testing"],
+  accounts: [".", "init"],
+  relay: [".", "nats-server"],
 };
 
 /** Every name behind `@cloister/` that exists. */

@@ -1,5 +1,5 @@
 import { access, readFile } from "node:fs/promises";
-import { initAccounts, issueClaim } from "@cloister/accounts";
+import { initAccounts, issueClaim } from "@cloister/accounts/init";
 import { parseEpochMs, parseHex, type SecretBytes } from "@cloister/base";
 import {
   createBox,

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SupervisedChild, sha256OfFile } from "@cloister/server-kit";
+import { childStatus } from "./child-status.ts";
 import type { RoleStatus } from "./control.ts";
 import type { ServerHome } from "./server-home.ts";
 
@@ -40,7 +41,7 @@ export async function roleChild(options: {
     },
     ready: (signal) => untilFile(readyFile, signal),
   });
-  return { name, child, status: () => statusOf({ name, child, logFile, readyFile }) };
+  return { name, child, status: () => statusOf({ name, child, logFile }) };
 }
 
 /** The role's program in this checkout. */
@@ -56,25 +57,6 @@ function statusOf(role: {
   readonly name: RoleName;
   readonly child: SupervisedChild;
   readonly logFile: string;
-  readonly readyFile: string;
 }): RoleStatus {
-  const { state } = role.child;
-  const common = { name: role.name, logFile: role.logFile };
-  switch (state.kind) {
-    case "running":
-      return { ...common, state: "ready", pid: state.pid, restarts: state.restarts };
-    case "starting":
-      return { ...common, state: "starting", pid: pidIn(role.readyFile), restarts: state.attempt };
-    case "waiting":
-      return { ...common, state: "waiting", pid: undefined, restarts: state.attempt };
-    case "stopped":
-    case "failed":
-      return { ...common, state: "stopped", pid: undefined, restarts: 0 };
-    default:
-      return state satisfies never;
-  }
-}
-
-function pidIn(path: string): number | undefined {
-  return existsSync(path) ? Number(readFileSync(path, "utf8")) : undefined;
+  return childStatus(role.child.state, { name: role.name, logFile: role.logFile });
 }

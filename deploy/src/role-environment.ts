@@ -1,5 +1,4 @@
-import { serviceCredentialsPath } from "@cloister/accounts";
-import type { NatsServerBinary } from "@cloister/server-kit";
+import { serviceCredentialsPath } from "@cloister/accounts/init";
 import { natsUrls } from "./init-server.ts";
 import type { RoleName } from "./role-children.ts";
 import type { ServerHome, ServerSettings } from "./server-home.ts";
@@ -9,7 +8,6 @@ type RoleEnvironment = Readonly<Record<string, string>>;
 export interface Box {
   readonly home: ServerHome;
   readonly settings: ServerSettings;
-  readonly natsServer: NatsServerBinary;
 }
 
 /** What each role is told. No secret is among it: those lie sealed in the box's folder. */
@@ -31,7 +29,7 @@ function commonEnvironment({ home, settings }: Box): RoleEnvironment {
   return {
     PATH: "/usr/bin:/bin",
     CLOISTER_STATE_DIR: home.folder,
-    CLOISTER_NATS_URLS: `tls://127.0.0.1:${settings.natsPort}`,
+    CLOISTER_NATS_URLS: localNatsUrl(settings),
     CLOISTER_NATS_CA_FILE: home.caCertFile,
   };
 }
@@ -48,17 +46,15 @@ function gatewayEnvironment({ home, settings }: Box): RoleEnvironment {
   };
 }
 
-function relayEnvironment({ home, settings, natsServer }: Box): RoleEnvironment {
+function relayEnvironment({ home, settings }: Box): RoleEnvironment {
   return {
-    CLOISTER_RELAY_HOST: settings.listenHost,
-    CLOISTER_RELAY_NATS_PORT: String(settings.natsPort),
-    CLOISTER_RELAY_WEB_SOCKET_PORT: String(settings.webSocketPort),
-    CLOISTER_RELAY_TLS_CERT_FILE: home.tls.certFile,
-    CLOISTER_RELAY_TLS_KEY_FILE: home.tls.keyFile,
-    CLOISTER_RELAY_DATA_DIR: home.nats,
-    CLOISTER_RELAY_LOG_DIR: home.logs,
-    CLOISTER_RELAY_NATS_SERVER: natsServer.path,
-    CLOISTER_RELAY_NATS_SERVER_SHA256: natsServer.sha256,
-    CLOISTER_RELAY_MAX_FILE_STORE_BYTES: String(settings.maxFileStoreBytes),
+    CLOISTER_RELAY_STATE_DIR: home.folder,
+    CLOISTER_RELAY_NATS_URLS: localNatsUrl(settings),
+    CLOISTER_RELAY_CA_FILE: home.caCertFile,
   };
+}
+
+/** Services reach their own box's nats-server, whatever clients are told. */
+function localNatsUrl({ natsPort }: ServerSettings): string {
+  return `tls://127.0.0.1:${natsPort}`;
 }

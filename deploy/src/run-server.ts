@@ -1,11 +1,16 @@
-import { renewCredentials } from "@cloister/accounts";
-import { resolveNatsServer, waitForNats } from "@cloister/server-kit";
-import { type ControlRequest, type ServerStatus, serveControl } from "./control.ts";
+import { renewCredentials } from "@cloister/accounts/init";
+import {
+  type ControlRequest,
+  type RoleStatus,
+  type ServerStatus,
+  serveControl,
+} from "./control.ts";
 import { deployErrors } from "./errors.ts";
 import { gatewayUrl, natsUrls } from "./init-server.ts";
-import { type RoleChild, type RoleName, roleChild } from "./role-children.ts";
+import { startNats } from "./nats-child.ts";
+import { type RoleName, roleChild } from "./role-children.ts";
 import { type Box, roleEnvironment } from "./role-environment.ts";
-import { natsModuleDir, readSettings, serverHome } from "./server-home.ts";
+import { readSettings, serverHome } from "./server-home.ts";
 
 export interface RunServerOptions {
   readonly signal: AbortSignal;
@@ -14,8 +19,8 @@ export interface RunServerOptions {
 }
 
 /**
- * The box in this process: each role a supervised child. Stays until the signal, or until somebody
- * says stop on the control socket; then stops the roles in the reverse order.
+ * The box in this process: nats-server and each role a supervised child. Stays until the signal, or
+ * until somebody says stop on the control socket; then stops them in the reverse order.
  */
 export async function runServer(folder: string, options: RunServerOptions): Promise<void> {
   const home = serverHome(folder);
@@ -23,7 +28,7 @@ export async function runServer(folder: string, options: RunServerOptions): Prom
   const startedMs = Date.now();
   const stopping = new AbortController();
   const signal = AbortSignal.any([options.signal, stopping.signal]);
-  const roles: RoleChild[] = [];
+  const children: StatusSource[] = [];
   const answer = (request: ControlRequest): ServerStatus => {
     if (request.kind === "stop") stopping.abort();
     return {
@@ -31,51 +36,57 @@ export async function runServer(folder: string, options: RunServerOptions): Prom
       startedMs,
       gatewayUrl: gatewayUrl(settings),
       natsUrls: natsUrls(settings),
-      roles: roles.map((role) => role.status()),
+      roles: children.map((child) => child.status()),
     };
   };
   await using _control = await serveControl(home.controlSocket, answer);
   await renewCredentials({ stateDir: home.folder });
-  const natsServer = await resolveNatsServer({
-    moduleDir: natsModuleDir,
-    signal,
-    onProgress: options.onProgress,
-  });
   await using started = new AsyncDisposableStack();
-  await startRoles({ home, settings, natsServer }, { roles, started, signal });
+  await startChildren({ home, settings }, { children, started, signal }, options.onProgress);
   options.onReady?.();
   await aborted(signal);
 }
 
-/**
- * The relay brings nats-server, accounts and gateway need it, and the relay in turn is ready only
- * once accounts has told it the orgs.
- */
-async function startRoles(
+interface StatusSource {
+  status(): RoleStatus;
+}
+
+interface Started {
+  readonly children: StatusSource[];
+  readonly started: AsyncDisposableStack;
+  readonly signal: AbortSignal;
+}
+
+/** nats-server before all; accounts before the relay, who asks it which orgs there are. */
+async function startChildren(
   box: Box,
-  to: {
-    readonly roles: RoleChild[];
-    readonly started: AsyncDisposableStack;
-    readonly signal: AbortSignal;
-  },
+  to: Started,
+  onProgress: ((text: string) => void) | undefined,
 ): Promise<void> {
-  const start = async (name: RoleName): Promise<{ readonly ready: Promise<void> }> => {
-    const role = await roleChild({ name, home: box.home, environment: roleEnvironment(name, box) });
-    to.roles.push(role);
-    to.started.use(role.child);
-    const ready = role.child.start();
-    ready.catch(() => undefined);
-    return { ready };
-  };
-  const relay = await start("relay");
-  const address = { host: "127.0.0.1", port: box.settings.natsPort };
-  await Promise.race([waitForNats(address, to.signal), relay.ready]);
-  const accounts = await start("accounts");
-  const gateway = await start("gateway");
-  await Promise.all([relay.ready, accounts.ready, gateway.ready]).catch((cause: unknown) => {
+  try {
+    const nats = await startNats(box, onProgress ?? (() => undefined));
+    to.started.use(nats);
+    to.children.push(nats);
+    const start = async (name: RoleName): Promise<void> => {
+      const role = await roleChild({
+        name,
+        home: box.home,
+        environment: roleEnvironment(name, box),
+      });
+      to.children.push(role);
+      to.started.use(role.child);
+      await role.child.start();
+    };
+    const gateway = start("gateway");
+    gateway.catch(() => undefined);
+    await start("accounts");
+    await start("relay");
+    await gateway;
+  } catch (cause) {
+    if (to.signal.aborted) return;
     const text = cause instanceof Error ? cause.message : "a role did not start";
     throw deployErrors.ERR_SERVER_START(`${text}; logs are in ${box.home.logs}`, { cause });
-  });
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -34,7 +34,7 @@ export async function startServer(
   await resolveNatsServer({
     moduleDir: natsModuleDir,
     signal: options.signal,
-    onProgress: options.onProgress,
+    onProgress: options.onProgress ?? (() => undefined),
   });
   const logFile = join(home.logs, "server.log");
   const log = openSync(logFile, "a", 0o600);
@@ -87,7 +87,7 @@ async function statusIfRunning(home: ServerHome): Promise<ServerStatus | undefin
 }
 
 function isReady({ roles }: ServerStatus): boolean {
-  return roles.length === 3 && roles.every(({ state }) => state === "ready");
+  return roles.length === 4 && roles.every(({ state }) => state === "ready");
 }
 
 /** The program of the box's own process. */
