@@ -20,7 +20,7 @@ export class FakeAccounts implements AsyncDisposable {
   readonly claimSecret = crypto.getRandomValues(new Uint8Array(32));
   /** The org that the claim founds. */
   readonly #founding: TestOrg;
-  readonly #accountOf: (org: OrgId) => string;
+  readonly #accountsOf: (org: OrgId) => OrgAccountKeys;
   readonly #connection: NatsConnection;
   readonly #jetStream: JetStreamClient;
   readonly #published = new Map<OrgId, number>();
@@ -30,7 +30,7 @@ export class FakeAccounts implements AsyncDisposable {
   private constructor(input: FakeAccountsInput) {
     this.#connection = input.connection;
     this.#founding = input.founding;
-    this.#accountOf = input.accountOf;
+    this.#accountsOf = input.accountsOf;
     this.#jetStream = jetstream(input.connection);
   }
 
@@ -85,7 +85,7 @@ export class FakeAccounts implements AsyncDisposable {
         Submit: async ({ orgId, statement }) => {
           const org = this.#orgs.get(orgIdFromBytes(orgId));
           if (org === undefined) throw refused("no such org");
-          await org.append(statement, Date.now() > org.nowMs ? (Date.now() as never) : undefined);
+          await org.append(statement);
           await this.publish(org);
           return this.#taken(org, org.size - 1);
         },
@@ -113,7 +113,7 @@ export class FakeAccounts implements AsyncDisposable {
     return {
       position: BigInt(position),
       logRecord: org.records[position] ?? new Uint8Array(0),
-      natsAccount: this.#accountOf(org.id),
+      ...this.#accountsOf(org.id),
     };
   }
 
@@ -122,11 +122,16 @@ export class FakeAccounts implements AsyncDisposable {
   }
 }
 
+export interface OrgAccountKeys {
+  readonly natsAccount: string;
+  readonly natsStoreAccount: string;
+}
+
 export interface FakeAccountsInput {
   /** In the account ACCOUNTS. */
   readonly connection: NatsConnection;
   readonly founding: TestOrg;
-  readonly accountOf: (org: OrgId) => string;
+  readonly accountsOf: (org: OrgId) => OrgAccountKeys;
 }
 
 function refused(message: string): Error {

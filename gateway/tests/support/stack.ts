@@ -94,13 +94,13 @@ export class GatewayStack implements AsyncDisposable {
     const stateDir = await mkdtemp(join(tmpdir(), "cloister-gateway-"));
     open.defer(() => rm(stateDir, { recursive: true, force: true }));
     const nats = open.use(await startNats());
-    const org = await TestOrg.create({ seed, startMs: parseEpochMs(Date.now() - 60_000) });
-    let account = "";
+    const org = await TestOrg.create({ seed, startMs: parseEpochMs(Date.now() - 3_600_000) });
+    const keys = { natsAccount: "", natsStoreAccount: "" };
     const accounts = open.use(
       await FakeAccounts.start({
         connection: (await nats.service("accounts")).connection,
         founding: org,
-        accountOf: () => account,
+        accountsOf: () => keys,
       }),
     );
     const clock = new TestClock();
@@ -120,8 +120,9 @@ export class GatewayStack implements AsyncDisposable {
     const reserved = await client.call("ReserveOrg", { claimSecret: accounts.claimSecret });
     const natsSigningKey = reserved.gateway?.natsSigningKey ?? new Uint8Array(0);
     const natsOrg = nativeOrg(nats, natsSigningKey);
-    account = natsOrg.account.publicKey;
-    await pushAccount(nats, natsOrg);
+    keys.natsAccount = natsOrg.account.publicKey;
+    keys.natsStoreAccount = natsOrg.store.publicKey;
+    await pushAccounts(nats, natsOrg);
     await client.call("CreateOrg", { claimSecret: accounts.claimSecret, genesis: genesisOf(org) });
     await gateway.ready;
     await org.submit(
@@ -261,12 +262,14 @@ function nativeOrg(nats: TestNats, natsSigningKey: Uint8Array): TestNatsOrg {
   return { ...made, template };
 }
 
-async function pushAccount(nats: TestNats, org: TestNatsOrg): Promise<void> {
+async function pushAccounts(nats: TestNats, org: TestNatsOrg): Promise<void> {
   const { connection } = await nats.service("system");
-  const jwt = signAccount(nats.fleet, org.template);
-  const reply = await connection.request("$SYS.REQ.CLAIMS.UPDATE", jwt, { timeout: 5_000 });
-  const { error } = reply.json<{ error?: unknown }>();
-  if (error !== undefined) throw new Error(JSON.stringify(error));
+  for (const template of [org.storeTemplate, org.template]) {
+    const jwt = signAccount(nats.fleet, template);
+    const reply = await connection.request("$SYS.REQ.CLAIMS.UPDATE", jwt, { timeout: 5_000 });
+    const { error } = reply.json<{ error?: unknown }>();
+    if (error !== undefined) throw new Error(JSON.stringify(error));
+  }
 }
 
 /** Encoded SignedStatement of the org's genesis. */
