@@ -13,7 +13,7 @@ import { rulesErrors } from "../errors.ts";
 import { KNOWN_CRITICAL_VERSION } from "../limits.ts";
 import { logRootAt, logSize, logTimeAt, type OrgState, orgOf } from "../state/org-state.ts";
 import { judge } from "../statements/judge.ts";
-import type { Body } from "../statements/judgement.ts";
+import { type Body, checkVersion } from "../statements/judgement.ts";
 
 /** A statement or genesis to be signed. */
 export interface UnsignedStatement {
@@ -49,6 +49,7 @@ export function buildStatement(state: OrgState, draft: StatementDraft): Unsigned
     draft.body,
   );
   judgement.check();
+  checkVersion(judgement, judgement.version);
   const payload = statementsV1.Statement.encode({
     statementId: idBytes(draft.id),
     checkpointSize: BigInt(size),

@@ -14,7 +14,7 @@ import { rulesErrors } from "../errors.ts";
 import { KNOWN_CRITICAL_VERSION, MAX_SIGNED_STATEMENT_BYTES } from "../limits.ts";
 import { logRootAt, type OrgState, orgOf } from "../state/org-state.ts";
 import { judge } from "../statements/judge.ts";
-import type { Body, Effect, Judgement } from "../statements/judgement.ts";
+import { type Body, checkVersion, type Effect, type Judgement } from "../statements/judgement.ts";
 import { parseCount } from "./count.ts";
 
 export interface StatementView {
@@ -133,14 +133,5 @@ function hasSigned(
     return true;
   } catch {
     return false;
-  }
-}
-
-function checkVersion({ version }: Judgement, stated: number): void {
-  if (version !== stated) {
-    throw rulesErrors.ERR_VERIFICATION_STATEMENT_VERSION(
-      "the statement changes another version than the current one",
-      { details: { current: version, stated } },
-    );
   }
 }

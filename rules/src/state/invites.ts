@@ -21,11 +21,13 @@ export interface InviteQuery {
 export function inviteAt(state: OrgState, query: InviteQuery): InviteView | undefined {
   const fact = state.invites.get(query.invite);
   if (fact === undefined || fact.issuedAt >= query.at) return undefined;
-  return { ...fact, status: statusAt(state, fact, query) };
+  const isUsed = fact.acceptedAt !== undefined && fact.acceptedAt < query.at;
+  const acceptedAt = isUsed ? fact.acceptedAt : undefined;
+  return { ...fact, acceptedAt, status: isUsed ? "used" : statusAt(state, fact, query) };
 }
 
+/** Of an invitation that nobody has accepted yet. */
 function statusAt(state: OrgState, fact: InviteFact, { at, timeMs }: InviteQuery): InviteStatus {
-  if (fact.acceptedAt !== undefined && fact.acceptedAt < at) return "used";
   if (fact.expiresMs <= (timeMs ?? logTimeAt(state, at))) return "expired";
   const { issuer, issuerDevice, grants } = fact;
   const isStillOwner = grants.every(({ scope }) =>

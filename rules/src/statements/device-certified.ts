@@ -27,6 +27,7 @@ export function judgeDeviceCertified(
   return {
     signers: [[account.key], [signer.certificate.statementKey]],
     version: deviceVersion(state.devices.get(certificate.device)),
+    onlyVersion: 0,
     check: () => {
       checkNotExpired(certificate, timeMs);
       if (!state.devices.has(certificate.device))

@@ -32,6 +32,7 @@ export function judgeDeviceRevoked(
   return {
     signers: [[account.key], [signer.certificate.statementKey], [newKey]],
     version: deviceVersion(fact),
+    onlyVersion: 1,
     check: () => {
       if (fact.revokedAt !== undefined) {
         throw rulesErrors.ERR_VERIFICATION_STATEMENT_SUBJECT("the device is revoked already");

@@ -26,6 +26,7 @@ export function judgeInviteAccepted(
   return {
     signers: [[invite.inviteKey], [publicKeyFromBytes("account", body.accountKey)]],
     version: inviteVersion(state.invites.get(id)),
+    onlyVersion: 1,
     check: () => {
       checkOpen(invite);
       checkInvitee(context, invitee);

@@ -37,6 +37,7 @@ export function judgeInviteIssued(
   return {
     signers: [[signer.certificate.statementKey]],
     version: inviteVersion(state.invites.get(invite.invite)),
+    onlyVersion: 0,
     check: () => {
       for (const { scope } of invite.grants) requireOwnerOver(context, signer, scope);
       checkInvite(context, invite);

@@ -27,8 +27,20 @@ export interface Judgement {
   readonly signers: readonly (readonly PublicKey[])[];
   /** Current version of what the statement changes. */
   readonly version: number;
+  /** The one version that this kind ever changes: 0 for what it creates. Undefined: any. */
+  readonly onlyVersion?: 0 | 1;
   /** Throws unless the signers have the right; called once the signatures are verified. */
   readonly check: () => Effect;
+}
+
+/** Throws unless the statement changes the current version, and one that its kind may change. */
+export function checkVersion({ version, onlyVersion }: Judgement, stated: number): void {
+  if (version !== stated || (onlyVersion !== undefined && version !== onlyVersion)) {
+    throw rulesErrors.ERR_VERIFICATION_STATEMENT_VERSION(
+      "the statement changes another version than the current one, or what can be made only once",
+      { details: { current: version, stated } },
+    );
+  }
 }
 
 export type Body = NonNullable<statementsV1.Statement["body"]>;

@@ -18,6 +18,7 @@ export function judgeProjectCreated(
   return {
     signers: [[signer.certificate.statementKey]],
     version: context.state.projects.has(project) ? 1 : 0,
+    onlyVersion: 0,
     check: () => {
       requireOwnerOver(context, signer, orgScope);
       const createdAt = context.position;

@@ -28,6 +28,7 @@ export function judgeRoomCreated(
   return {
     signers: [[signer.certificate.statementKey]],
     version: context.state.rooms.has(room.room) ? 1 : 0,
+    onlyVersion: 0,
     check: () => {
       requireOwnerOver(context, signer, projectScope(room.project));
       checkRoom(context, room);

@@ -2,6 +2,7 @@ import {
   addMs,
   concatBytes,
   idBytes,
+  newGroupId,
   newInviteId,
   newProjectId,
   newStatementId,
@@ -369,6 +370,38 @@ describe("rights", () => {
       await expect(
         org.append(await forgeStatement(org, { body, version: 0 })),
       ).rejects.toMatchObject({ code });
+    }
+  });
+
+  test("what exists is not made again over it, whatever version is stated", async () => {
+    const org = await TestOrg.create();
+    const [project, other] = [await org.createProject(), await org.createProject()];
+    const room = await org.createRoom({ project });
+    const thief = testKey("invitation", org.random);
+    const invite = newInviteId(org.random);
+    const issue = bodies.inviteIssued({
+      invite,
+      inviteKey: thief.publicKey,
+      grants: [{ scope: orgScope, role: "owner" }],
+      expiresMs: addMs(org.nowMs, 60_000),
+    });
+    await org.submit(issue);
+    const again: Body[] = [
+      bodies.projectCreated({ project, name: "another" }),
+      bodies.roomCreated({ room, project: other, groupId: newGroupId(org.random) }),
+      issue,
+    ];
+    for (const body of again) {
+      for (const version of [0, 1, 2]) {
+        await expect(
+          org.append(await forgeStatement(org, { body, version })),
+        ).rejects.toMatchObject({
+          code: "ERR_VERIFICATION_STATEMENT_VERSION",
+        });
+      }
+      await expect(org.sign(body)).rejects.toMatchObject({
+        code: "ERR_VERIFICATION_STATEMENT_VERSION",
+      });
     }
   });
 
