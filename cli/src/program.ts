@@ -15,7 +15,11 @@ export function createProgram(io: Io): Command {
   program
     .description("Rooms that your organisation runs itself, and whose servers cannot read them.")
     .version(version)
-    .option("--profile <name>", "which identity on this machine", io.environment["CLOISTER_PROFILE"] ?? "default")
+    .option(
+      "--profile <name>",
+      "which identity on this machine",
+      io.environment["CLOISTER_PROFILE"] ?? "default",
+    )
     .option("--json", "one line of JSON instead of text")
     .showHelpAfterError("(see --help, with examples)")
     .configureOutput({

@@ -31,7 +31,9 @@ export class ProgressBar implements Disposable {
     }
     this.#drawnMs = now;
     this.#isDrawn = true;
-    this.#io.stderr.write(isTerminal ? `\r\u001b[K${this.#line(done, total)}` : `${this.#line(done, total)}\n`);
+    this.#io.stderr.write(
+      isTerminal ? `\r\u001b[K${this.#line(done, total)}` : `${this.#line(done, total)}\n`,
+    );
   }
 
   [Symbol.dispose](): void {

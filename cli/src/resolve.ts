@@ -30,12 +30,20 @@ function isShortFor(id: string, wanted: string): boolean {
 }
 
 export function findRoom(client: Client, wanted: string): RoomId {
-  return findByName("room", client.rooms().map(({ id, name }: RoomStatus) => ({ id, name })), wanted);
+  return findByName(
+    "room",
+    client.rooms().map(({ id, name }: RoomStatus) => ({ id, name })),
+    wanted,
+  );
 }
 
 export function findProject(client: Client, wanted: string): ProjectId {
   const projects = client.org.projects();
-  return findByName("project", projects.map(({ id, name }: OrgProject) => ({ id, name })), wanted);
+  return findByName(
+    "project",
+    projects.map(({ id, name }: OrgProject) => ({ id, name })),
+    wanted,
+  );
 }
 
 /** A person by the name that rooms know, or by account id; `me` is oneself. */

@@ -5,8 +5,8 @@ import {
   createProfile,
   type OpenProfile,
   openProfile,
-  passphraseSourceFrom,
   type ProfileFolder,
+  passphraseSourceFrom,
   profileFolder,
   readPassphrase,
 } from "@cloister/client-node";
@@ -25,7 +25,8 @@ export function profileOf(io: Io, options: GlobalOptions): ProfileFolder {
 export async function unlockProfile(io: Io, options: GlobalOptions): Promise<OpenProfile> {
   const profile = profileOf(io, options);
   // A missing profile is said before anybody has to type.
-  if (!existsSync(profile.storeKeyFile)) return await openProfile(profile, SecretBytes.from(new Uint8Array(0)));
+  if (!existsSync(profile.storeKeyFile))
+    return await openProfile(profile, SecretBytes.from(new Uint8Array(0)));
   const ask = (): Promise<SecretBytes> => askSecret(io, `Passphrase of ${options.profile}: `);
   using passphrase = await readPassphrase(passphraseSourceFrom(io.environment, ask));
   return await openProfile(profile, passphrase);
@@ -34,7 +35,10 @@ export async function unlockProfile(io: Io, options: GlobalOptions): Promise<Ope
 /** A new profile: asks twice, so that nobody locks himself out by a slip. */
 export async function makeProfile(io: Io, options: GlobalOptions): Promise<OpenProfile> {
   const ask = async (): Promise<SecretBytes> => {
-    const first = await askSecret(io, `New passphrase for ${options.profile} (16 characters or more): `);
+    const first = await askSecret(
+      io,
+      `New passphrase for ${options.profile} (16 characters or more): `,
+    );
     using second = await askSecret(io, "Once more: ");
     if (first.equals(second)) return first;
     first[Symbol.dispose]();

@@ -8,6 +8,7 @@ export {
   initServer,
   issueServerClaim,
 } from "./init-server.ts";
+export { type HeldMessage, readOutStreams } from "./read-out.ts";
 export { type RunServerOptions, runServer } from "./run-server.ts";
 export { serverHome } from "./server-home.ts";
 export {

@@ -86,7 +86,11 @@ function addFileList(file: Commands, { io }: CommandContext): void {
         printResult(io, globals, {
           json: { files: files.map(fileJson) },
           text: formatTable(
-            files.map(({ name, lengthBytes, id }) => [printable(name), formatBytes(lengthBytes), id]),
+            files.map(({ name, lengthBytes, id }) => [
+              printable(name),
+              formatBytes(lengthBytes),
+              id,
+            ]),
           ),
         });
       });

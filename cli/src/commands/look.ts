@@ -82,7 +82,9 @@ function whoamiText(client: Client): string {
   ];
   for (const project of client.org.projects()) {
     const rooms = client.rooms().filter((room) => room.project === project.id);
-    lines.push(`  ${printable(project.name)}${project.role === undefined ? "" : `  (${project.role})`}`);
+    lines.push(
+      `  ${printable(project.name)}${project.role === undefined ? "" : `  (${project.role})`}`,
+    );
     lines.push(...rooms.map(roomLine));
   }
   return lines.join("\n");

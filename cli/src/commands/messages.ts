@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Client, MessageState, Room, RoomMessage } from "@cloister/client-core";
 import { exitCodeOf } from "@cloister/base";
+import type { Client, MessageState, Room, RoomMessage } from "@cloister/client-core";
 import { cliErrors } from "../errors.ts";
 import type { GlobalOptions, Io } from "../io.ts";
 import { formatBytes, jsonLine, printable, printResult } from "../output.ts";
@@ -78,7 +78,9 @@ function waitText(
 
 function namesOf(client: Client, accounts: readonly string[]): string {
   const names = new Map(client.org.members().map(({ account, name }) => [String(account), name]));
-  return accounts.map((account) => printable(names.get(account) ?? account.slice(0, 13))).join(", ");
+  return accounts
+    .map((account) => printable(names.get(account) ?? account.slice(0, 13)))
+    .join(", ");
 }
 
 function addRead({ program, io }: CommandContext): void {

@@ -1,8 +1,8 @@
 import { setup } from "@cloister/client-core";
 import { parseClaim } from "@cloister/deploy";
-import { makeProfile, withClient } from "../session.ts";
 import { formatTable, printResult } from "../output.ts";
 import { findProject, findRoom } from "../resolve.ts";
+import { makeProfile, withClient } from "../session.ts";
 import { type CommandContext, globalsOf, withExamples } from "./command-context.ts";
 
 /** `org`, `project` and `room`: what an owner makes. */

@@ -21,7 +21,11 @@ function addInvite({ program, io }: CommandContext): void {
       .command("invite")
       .description("make an invitation for one person (owners); it is shown once")
       .option("--room <room...>", "rooms the person becomes a member of")
-      .option("--role <role>", "role in those rooms, or in the org without any: user or owner", "user")
+      .option(
+        "--role <role>",
+        "role in those rooms, or in the org without any: user or owner",
+        "user",
+      )
       .option("--days <days>", "how long it stays open", "7"),
     "invite --room sources",
     "invite --role owner --days 1",
@@ -141,7 +145,9 @@ function addMember({ program, io }: CommandContext): void {
       });
     });
   withExamples(
-    member.command("remove <person>").description("take every role away, in rooms and org (owners)"),
+    member
+      .command("remove <person>")
+      .description("take every role away, in rooms and org (owners)"),
     "member remove Bob",
   ).action(async (person: string, _options, command) => {
     const globals = globalsOf(command);

@@ -29,7 +29,10 @@ function addPolicySet({ program, io }: CommandContext): void {
       .description("replace the policy of the org, a project or a room (owners); levels add up")
       .option("--project <project>", "of this project")
       .option("--room <room>", "of this room")
-      .option("--require <factor...>", "factors to present: totp, or totp:SECONDS for how long it counts")
+      .option(
+        "--require <factor...>",
+        "factors to present: totp, or totp:SECONDS for how long it counts",
+      )
       .option("--exempt <role...>", "roles that this level's factors are waived for")
       .option("--deny <person...>", "people who are kept out whatever else allows them")
       .option("--session-age <seconds>", "sessions older than this sign in again")
@@ -88,7 +91,9 @@ function addFactor({ program, io }: CommandContext): void {
   withExamples(
     factor
       .command("add <factor>")
-      .description("add a factor: shows what your authenticator app wants; finish with `factor present`"),
+      .description(
+        "add a factor: shows what your authenticator app wants; finish with `factor present`",
+      ),
     "factor add totp",
   ).action(async (kind: string, _options, command) => {
     const globals = globalsOf(command);

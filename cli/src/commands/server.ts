@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { parseUtf8 } from "@cloister/base";
 import {
   initServer,
   issueServerClaim,
@@ -33,7 +34,9 @@ export function addServerCommands({ program, io }: CommandContext): void {
   const withHome = (command: typeof server) =>
     command.option("--home <folder>", "where the box keeps everything");
   withExamples(
-    withHome(server.command("init").description("make a new box, offline; prints a claim code once"))
+    withHome(
+      server.command("init").description("make a new box, offline; prints a claim code once"),
+    )
       .option("--host <name>", "name or address that clients reach it by", "127.0.0.1")
       .option("--listen <address>", "address to listen on; loopback unless --host is another")
       .option("--gateway-port <port>", "0: a free one", "0")
@@ -43,6 +46,8 @@ export function addServerCommands({ program, io }: CommandContext): void {
     "server init",
     "server init --host chat.example.org --listen 0.0.0.0 --gateway-port 443 --nats-port 4222",
   ).action(async (options: InitOptions, command) => {
+    const globals = globalsOf(command);
+    let operatorRoot = "";
     const made = await initServer({
       home: homeOf(io, options),
       host: options.host,
@@ -52,32 +57,32 @@ export function addServerCommands({ program, io }: CommandContext): void {
       webSocketPort: parsePort(options.webSocketPort),
       operatorName: options.operator,
       now: Date.now(),
+      keepOperatorRoot: async (seed) => {
+        operatorRoot = seed.expose(parseUtf8);
+        if (!globals.json) io.stdout.write(`${rootText(operatorRoot)}\n`);
+      },
     });
-    printResult(io, globalsOf(command), {
-      json: made,
+    printResult(io, globals, {
+      json: { ...made, operatorRoot },
       text: [
         `The box is made in ${made.home}; its gateway will be ${made.gatewayUrl}.`,
         "",
-        `operator root key  ${made.operatorRootSeed}`,
-        "Keep it offline: it is shown this once and not stored here. It replaces the operator's",
-        "signing key if that is ever stolen.",
-        "",
         `claim code  ${made.claim}`,
         "It founds one org, once:",
-        `  cloister server start`,
+        "  cloister server start",
         `  cloister org create "Name" --as You --claim '…'`,
       ].join("\n"),
     });
   });
-  withHome(server.command("start").description("start every role, wait until all are ready")).action(
-    async (options: HomeOption, command) => {
-      const status = await startServer(homeOf(io, options), {
-        signal: io.signal,
-        onProgress: (text) => io.stderr.write(`${text}\n`),
-      });
-      printResult(io, globalsOf(command), { json: status, text: statusText(status) });
-    },
-  );
+  withHome(
+    server.command("start").description("start every role, wait until all are ready"),
+  ).action(async (options: HomeOption, command) => {
+    const status = await startServer(homeOf(io, options), {
+      signal: io.signal,
+      onProgress: (text) => io.stderr.write(`${text}\n`),
+    });
+    printResult(io, globalsOf(command), { json: status, text: statusText(status) });
+  });
   withHome(
     server.command("run").description("the same in the foreground, for a supervisor of yours"),
   ).action(async (options: HomeOption) => {
@@ -101,6 +106,15 @@ export function addServerCommands({ program, io }: CommandContext): void {
       printResult(io, globalsOf(command), { json: { claim }, text: claim });
     },
   );
+}
+
+function rootText(seed: string): string {
+  return [
+    `operator root key  ${seed}`,
+    "Keep it off this box: it is shown this once and not stored. It replaces the operator's signing",
+    "key if that is ever stolen.",
+    "",
+  ].join("\n");
 }
 
 function homeOf(io: Io, { home }: HomeOption): string {

@@ -1,19 +1,23 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { parseUtf8, SecretBytes, utf8Bytes } from "@cloister/base";
 import {
   type ChildState,
   createPrivateFile,
   type ListenAddress,
   natsConfigText,
   readPrivateFile,
+  requireFreePort,
   type SealingKey,
   SupervisedChild,
   waitForNats,
   writePrivateFile,
 } from "@cloister/server-kit";
+import { endOrphan } from "./orphan.ts";
 
-const keyVariable = "CLOISTER_JETSTREAM_KEY";
+/** The environment variable that the configuration takes the cipher's key from. */
+export const jetStreamKeyVariable = "CLOISTER_JETSTREAM_KEY";
 const keyPurpose = "jetstream-key";
 
 /** What the fleet's operator made, all of it public: `readFleet` of accounts gives it. */
@@ -49,12 +53,17 @@ export interface NatsServer extends AsyncDisposable {
 /**
  * Runs nats-server as a child that is started again when it ends: operator mode, TLS 1.3, streams
  * under AES and synced at each write. Resolves once it serves. It needs no other service, so a box
- * starts with it.
+ * starts with it. Throws ERR_PORT_TAKEN where another program has one of its ports.
  */
 export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer> {
   const { folder, listen, fleet } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const configFile = join(folder, "nats-server.conf");
+  const pidFile = join(folder, "nats-server.pid");
+  await endOrphan({ pidFile, configFile });
+  for (const at of [listen, options.websocket]) {
+    if (at !== undefined) await requireFreePort(at.port, at.host);
+  }
   const text = natsConfigText({
     serverName: options.serverName,
     listen,
@@ -63,17 +72,18 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     tls: options.tls,
     dataDir: folder,
     maxFileStoreBytes: options.maxFileStoreBytes,
-    jetStreamKeyVariable: keyVariable,
+    jetStreamKeyVariable,
     operatorJwt: fleet.operatorJwt,
     systemAccount: fleet.systemAccount,
     preload: fleet.preload,
   });
   await writePrivateFile(configFile, Buffer.from(text));
+  using key = await openJetStreamKey(folder, options.box);
   const child = new SupervisedChild({
     name: "nats-server",
     program: options.binary.path,
-    args: ["--config", configFile],
-    environment: { [keyVariable]: await jetStreamKey(options) },
+    args: ["--config", configFile, "--pid", pidFile],
+    environment: { [jetStreamKeyVariable]: key.expose(parseUtf8) },
     sha256: options.binary.sha256,
     logFile: options.logFile,
     // A stop flushes and tells the clients, who then look for another server.
@@ -91,10 +101,10 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
 }
 
 /**
- * The key of the streams' cipher, made at the first start. It lies sealed beside the streams and is
- * given to the child in its environment, which only its own user can read.
+ * The key of the streams' cipher as nats-server takes it, made at the first start. It lies sealed
+ * beside the streams and is given to the child in its environment, which only its own user can read.
  */
-async function jetStreamKey({ folder, box }: NatsServerOptions): Promise<string> {
+export async function openJetStreamKey(folder: string, box: SealingKey): Promise<SecretBytes> {
   const path = join(folder, "jetstream-key.sealed");
   const fresh = randomBytes(32);
   await createPrivateFile(path, box.sealBytes(keyPurpose, fresh));
@@ -102,5 +112,5 @@ async function jetStreamKey({ folder, box }: NatsServerOptions): Promise<string>
   const sealed = (await readPrivateFile(path)) ?? new Uint8Array();
   using key = box.openSealed(keyPurpose, sealed);
   // A letter first: the configuration reads a value that starts with a digit as a number.
-  return key.expose((bytes) => `k${Buffer.from(bytes).toString("hex")}`);
+  return key.expose((bytes) => SecretBytes.from(utf8Bytes(`k${Buffer.from(bytes).toString("hex")}`)));
 }
