@@ -49,4 +49,5 @@ export const relayErrors = defineErrors({
   ERR_RELAY_STORE_CORRUPT: { kind: "Internal" },
   // The process.
   ERR_RELAY_CONFIG: { kind: "Usage" },
+  ERR_RELAY_NATS_ORPHAN: { kind: "Internal", hint: "end the process that is named, then start again" },
 });
