@@ -20,6 +20,8 @@ import { LOG_READ_BATCH, PUBLISH_TIMEOUT_MS } from "../limits.ts";
 /** The server's code for a stream that has reached its limit and discards new messages. */
 const streamFullCodes: readonly number[] = [10077, 10047];
 
+const streamNameInUse = 10058;
+
 export interface StoredRecord {
   /** Encoded LogRecord. */
   readonly record: Uint8Array;
@@ -50,22 +52,16 @@ export class LogStream {
     this.#manager = manager;
   }
 
-  /** Opens the stream, and makes it where it is missing. What it holds can be neither deleted nor purged. */
+  /** Opens the stream, and makes it where it is missing. What it holds is never deleted nor purged. */
   static async open(options: LogStreamOptions): Promise<LogStream> {
     const manager = await jetstreamManager(options.connection);
-    await manager.streams.add({
-      name: streamNames.log,
-      subjects: ["log.*"],
-      retention: RetentionPolicy.Limits,
-      storage: StorageType.File,
-      discard: DiscardPolicy.New,
-      max_bytes: options.maxBytes,
-      max_msg_size: NATS_MAX_PAYLOAD_BYTES,
-      num_replicas: options.replicas,
-      allow_direct: true,
-      deny_delete: true,
-      deny_purge: true,
-    });
+    const config = streamConfig(options);
+    try {
+      await manager.streams.add(config);
+    } catch (error) {
+      if (!isOtherConfig(error)) throw error;
+      await manager.streams.update(config.name, config);
+    }
     return new LogStream(jetstream(options.connection), manager);
   }
 
@@ -146,6 +142,27 @@ async function unlessEmpty(read: Promise<void>): Promise<void> {
   } catch (error) {
     if (!(error instanceof JetStreamError && "code" in error && error.code === 404)) throw error;
   }
+}
+
+function streamConfig(sizes: LogStreamOptions) {
+  return {
+    name: streamNames.log,
+    subjects: ["log.*"],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_bytes: sizes.maxBytes,
+    max_msg_size: NATS_MAX_PAYLOAD_BYTES,
+    num_replicas: sizes.replicas,
+    allow_direct: true,
+    deny_delete: true,
+    deny_purge: true,
+  };
+}
+
+/** The operator has given the stream another size since. */
+function isOtherConfig(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === streamNameInUse;
 }
 
 function logError(error: unknown): Error {
