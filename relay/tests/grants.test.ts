@@ -1,5 +1,12 @@
 import { idBytes, parseEpochMs, type RoomId } from "@cloister/base";
-import { firstDevice, type TestAccount, testGrant, testService } from "@cloister/rules/testing";
+import { bodies } from "@cloister/rules";
+import {
+  firstDevice,
+  serviceKeys,
+  type TestAccount,
+  testGrant,
+  testService,
+} from "@cloister/rules/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DeliveryStage } from "./delivery-stage.ts";
 import { TestMember } from "./test-member.ts";
@@ -112,12 +119,34 @@ describe("the room's key is given against a grant alone", () => {
     await expect
       .poll(() => joiner.call("GetRoomKey", { grant }).then(() => "given", (error) => error.code))
       .toBe("ERR_RELAY_GRANT_POLICY");
-    // The commit was made under the log before: valid there, as it is for members.
-    await joiner.call("AppendHandshake", { handshake: record });
-    joiner.engine.commitWrites();
-    joiner.follow(room, record);
+    // Members would take this commit, made under the log before; the relay holds it against the newest.
+    await expect(joiner.call("AppendHandshake", { handshake: record })).rejects.toMatchObject(
+      rejects("ERR_RELAY_GRANT_POLICY"),
+    );
+    joiner.engine.rollback();
+    await joiner.join(room);
     await owner.catchUp(room);
     expect(owner.authenticator(room)).toBe(joiner.authenticator(room));
+  });
+
+  it("refuses a grant of a gateway that was revoked in its minute", async () => {
+    const { log, publish } = stage.org();
+    const second = await log.addDevice(bob);
+    const gateway = testService("gateway", log.random);
+    await log.submit(bodies.gatewaySet({ ...serviceKeys(gateway), revoked: false }));
+    await publish();
+    using device = await TestMember.connect(stage, { device: second, rooms: [room] });
+    const nowMs = parseEpochMs(Date.now());
+    const grant = await testGrant(log, second, { room, epoch: 1n, nowMs, gateway });
+    const { record } = await device.joining(room, { grant });
+    await log.submit(bodies.gatewaySet({ ...serviceKeys(gateway), revoked: true }));
+    await publish();
+    await expect
+      .poll(() => device.call("GetRoomKey", { grant }).then(() => "given", (error) => error.code))
+      .toBe("ERR_VERIFICATION_GATEWAY");
+    await expect(device.call("AppendHandshake", { handshake: record })).rejects.toMatchObject(
+      rejects("ERR_VERIFICATION_GATEWAY"),
+    );
   });
 
   it("tells a device without a role nothing, not even that the room is there", async () => {

@@ -10,6 +10,7 @@ import { afterStep, conflict, type Step, stepHandshake } from "../rooms/successi
 import { isStoreProblem } from "../store/store-error.ts";
 import type { DeliveryContext } from "./context.ts";
 import { type DeviceCaller, memberRoom } from "./device-caller.ts";
+import { requireGrant } from "./require-grant.ts";
 
 /**
  * Takes a room's next handshake: shape and place, the engine's check, the members' rules, then
@@ -47,6 +48,8 @@ class Append {
     const next = nextIndexOf(room.state);
     if (this.#record.index < next) return this.#repeated(room);
     if (this.#record.index > next) throw conflict(room.state, "handshakes before it are missing");
+    const { grant } = this.#record.handshake;
+    if (grant.length > 0) await requireGrant(this.#context, this.#caller, grant);
     await this.#healNewest(room);
     await this.#context.fences.requireRoom(room.key);
     return this.#append(room);

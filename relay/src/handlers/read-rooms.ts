@@ -1,12 +1,12 @@
-import { equalBytes, type RoomId, roomIdFromBytes } from "@cloister/base";
+import { type RoomId, roomIdFromBytes } from "@cloister/base";
 import { type relayV1, roomsV1, statementsV1 } from "@cloister/proto";
-import { policyHash, verifyGrant } from "@cloister/rules";
 import { relayErrors } from "../errors.ts";
-import { LOG_WAIT_MS, MAX_ANSWER_BYTES } from "../limits.ts";
+import { MAX_ANSWER_BYTES } from "../limits.ts";
 import { safeNumber } from "../rooms/handshake-record.ts";
 import { type RoomState, headOf, nextIndexOf } from "../rooms/room-state.ts";
 import type { DeliveryContext } from "./context.ts";
 import { type DeviceCaller, memberRoom } from "./device-caller.ts";
+import { requireGrant } from "./require-grant.ts";
 
 /** Where the room stands: what a grant must name, and nothing that opens anything. */
 export async function getRoomEpoch(
@@ -50,31 +50,6 @@ export async function getRoomKey(
       handshakeHash: head.hash,
     };
   });
-}
-
-/** Every fact of the grant is held against the caller and against the log as it is now. */
-async function requireGrant(
-  context: DeliveryContext,
-  caller: DeviceCaller,
-  token: Uint8Array,
-): Promise<{ readonly room: RoomId; readonly epoch: bigint }> {
-  const { state, size: at } = caller.replica();
-  const grant = verifyGrant(state, { token, at, nowMs: context.now() });
-  const { certificate } = caller.device;
-  if (
-    grant.device !== certificate.device ||
-    grant.account !== certificate.account ||
-    grant.leafKey !== certificate.leafKey
-  ) {
-    throw relayErrors.ERR_RELAY_GRANT_DEVICE("the grant is for another device");
-  }
-  const wait = { timeoutMs: LOG_WAIT_MS };
-  const newest = await context.log.waitForSize(caller.org, grant.logSize, wait);
-  const current = policyHash(newest.state, { room: grant.room, at: newest.size });
-  if (!equalBytes(current, grant.policyHash)) {
-    throw relayErrors.ERR_RELAY_GRANT_POLICY("the room's policy has changed since the grant");
-  }
-  return { room: grant.room, epoch: grant.epoch };
 }
 
 /** Handshakes from an index on, as many as one answer holds. */
