@@ -68,11 +68,12 @@ export const MAX_FACTOR_WAIT_MS = 3_600_000;
 /** How often a change of a KV entry is tried anew when another gateway was quicker. */
 export const MAX_UPDATE_TRIES = 8;
 
-/** Sealed values: keys of an org, a factor's record. */
-export const MAX_STATE_VALUE_BYTES = 4 * 1024;
+/** A full bucket refuses what is new: calls fail, and nothing that was kept is lost. */
 export const MAX_STATE_BUCKET_BYTES = 256 * 1024 * 1024;
 export const MAX_NONCE_BUCKET_BYTES = 256 * 1024 * 1024;
-export const KV_TIMEOUT_MS = 5_000;
 
 /** Orgs whose keys are held open in memory. */
 export const MAX_CACHED_ORG_KEYS = 1_000;
+
+/** How long a stopping gateway waits for what NATS still has of it. */
+export const DRAIN_TIMEOUT_MS = 2_000;

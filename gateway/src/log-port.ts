@@ -1,9 +1,8 @@
-import { type OrgId, strictEd25519 } from "@cloister/base";
-import { appendRecord, type LogReplica, openReplica } from "@cloister/rules";
-import { LogFollower, type LogTrouble, logErrors } from "@cloister/server-kit";
+import type { OrgId } from "@cloister/base";
+import type { LogReplica } from "@cloister/rules";
+import { LogFollower, type LogTrouble, logErrors, memberRules } from "@cloister/server-kit";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { OrgLogs } from "./gateway-parts.ts";
-import { nativeVerify } from "./platform.ts";
 
 export interface FollowedLogs extends AsyncDisposable {
   readonly logs: OrgLogs;
@@ -16,14 +15,9 @@ export function followLogs(
   connection: NatsConnection,
   onTrouble: (trouble: LogTrouble) => void,
 ): FollowedLogs {
-  const verify = strictEd25519(nativeVerify);
   const follower = new LogFollower<LogReplica>({
     connection,
-    rules: {
-      open: (org, record) => openReplica({ org, record, verify }),
-      append: appendRecord,
-      sizeOf: ({ size }) => size,
-    },
+    rules: memberRules(),
     onTrouble,
   });
   let isReady = false;

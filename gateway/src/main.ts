@@ -7,6 +7,6 @@ await runService({
   environment: process.env,
   start: async (log) =>
     await startGateway(parseGatewayConfig(process.env), {
-      onFault: ({ error, method }) => log.warn("trouble", { method, error }),
+      onFault: ({ error, method }) => log.warn("fault", { method, error }),
     }),
 });

@@ -3,6 +3,7 @@ import type { UserNkey } from "@cloister/proto";
 import { connectNats, readServiceCredentials, type SealingKey } from "@cloister/server-kit";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { GatewayConfig } from "./config.ts";
+import { DRAIN_TIMEOUT_MS } from "./limits.ts";
 
 /** The two connections of a gateway; disposing them drains both. */
 export interface NatsLinks extends AsyncDisposable {
@@ -27,13 +28,23 @@ export async function openNatsLinks(
       gatewayUser: gateway.user,
       log: log.connection,
       [Symbol.asyncDispose]: async () => {
-        await Promise.allSettled([gateway.connection.drain(), log.connection.drain()]);
+        await Promise.all([endLink(gateway.connection), endLink(log.connection)]);
       },
     };
   } catch (error) {
     await gateway.connection.close();
     throw error;
   }
+}
+
+/** Drains; a server that is away would be waited for for ever. */
+async function endLink(connection: NatsConnection): Promise<void> {
+  const limit = AbortSignal.timeout(DRAIN_TIMEOUT_MS);
+  const late = new Promise((resolve) => {
+    limit.addEventListener("abort", resolve, { once: true });
+  });
+  await Promise.race([connection.drain().catch(() => undefined), late]);
+  await connection.close();
 }
 
 async function openLink(

@@ -54,7 +54,7 @@ export class FakeAccounts implements AsyncDisposable {
 
   async stop(): Promise<void> {
     await this.#service?.[Symbol.asyncDispose]();
-    await this.#connection.flush();
+    if (!this.#connection.isClosed()) await this.#connection.flush();
     this.#service = undefined;
   }
 
