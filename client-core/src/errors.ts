@@ -61,6 +61,7 @@ export const clientErrors = defineErrors({
   ERR_FILE_TAMPERED: { kind: "Verification", hint: "what the relay holds is not what was sent" },
   ERR_FILE_MISSING: { kind: "Transport", hint: "the relay no longer holds this file" },
   ERR_FILE_REFUSED: { kind: "Transport" },
+  ERR_STEP_ORDER: { kind: "Internal" },
   ERR_CLIENT_CLOSED: { kind: "Usage" },
   ERR_OFFLINE: { kind: "Transport", retryable: true },
   ERR_RIGHT_MISSING: { kind: "Policy" },

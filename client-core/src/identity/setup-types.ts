@@ -51,6 +51,7 @@ export interface AcceptOptions {
 /** What a device hands to a new one of the same account, over a way that both trust. No secret. */
 export interface DeviceLink {
   readonly orgId: OrgId;
+  readonly orgName: string;
   readonly accountId: AccountId;
   readonly personName: string;
   readonly gatewayUrl: string;
@@ -63,18 +64,4 @@ export interface DeviceLink {
 export interface PreparedDevice extends IdentityView {
   /** For `client.org.certifyDevice` of the account's older device. */
   readonly certificate: statementsV1.DeviceCertificate;
-}
-
-/**
- * - `createOrg`: reserves, founds, authorises the box's gateway and relay.
- * - `acceptInvitation`: makes account and device, registers them.
- * - `prepareDevice`: makes a further device, useless until certified.
- * - `readInvitation`: parses without using it.
- * - `loadIdentity`: undefined if the store belongs to nobody yet.
- */
-export interface Setup {
-  createOrg(ports: SetupPorts, options: CreateOrgOptions): Promise<CreatedOrg>;
-  acceptInvitation(ports: SetupPorts, options: AcceptOptions): Promise<IdentityView>;
-  prepareDevice(ports: SetupPorts, link: DeviceLink): Promise<PreparedDevice>;
-  loadIdentity(ports: Pick<SetupPorts, "store" | "storeKey" | "crypto">): Promise<IdentityView | undefined>;
 }

@@ -71,7 +71,7 @@ export type RoomEffect =
   /** A head of the log that a member showed. */
   | { readonly kind: "saw-checkpoint"; readonly checkpoint: Verified<CheckpointView> }
   /** The server contradicted itself: stop everything, keep both. */
-  | { readonly kind: "log-fork"; readonly code: string; readonly text: string }
+  | { readonly kind: "log-fork"; readonly text: string }
   /** The permissions have changed: ask the gateway. */
   | { readonly kind: "refresh-access" };
 

@@ -110,7 +110,7 @@ function onRefused(step: RoomStep, error: unknown, context: RoomContext): RoomSt
   if (code === "ERR_HANDSHAKE_LOG_AHEAD") return then(step, (state) => lookAtLog(state));
   if (code === "ERR_VERIFICATION_LOG_FORK") {
     const text = "a handshake was made under another log";
-    return then(step, (state) => stay(state, { kind: "log-fork", code, text }));
+    return then(step, (state) => stay(state, { kind: "log-fork", text }));
   }
   if (!isVoidHandshake(error)) {
     return then(step, (state) => stop(state, code, "a handshake could not be judged"));

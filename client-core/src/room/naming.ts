@@ -43,3 +43,7 @@ function clean(name: string): string {
 export function nameOf(names: RoomNames, account: AccountId): string | undefined {
   return names.own.get(account) ?? names.told.get(account);
 }
+
+export function emptyNames(): RoomNames {
+  return { room: undefined, own: new Map(), told: new Map() };
+}

@@ -8,7 +8,7 @@ import { MAX_OPEN_TOGETHER_BYTES } from "../limits.ts";
 import type { DeliveredRecord } from "../ports.ts";
 import { storeKeys } from "../store/keys.ts";
 import type { PlainRow } from "../store/seal-store.ts";
-import { onConfirmation } from "./confirming.ts";
+import { onConfirmation, sayProfile } from "./confirming.ts";
 import { ownSubject, type RoomContext } from "./context.ts";
 import type { RoomEffect } from "./effects.ts";
 import type { OpenResult } from "./events.ts";
@@ -41,7 +41,8 @@ export function drain(state: RoomState, context: RoomContext): RoomStep {
   const isReading = phase === "active" || phase === "confirming";
   if (!isReading || state.work.kind !== "idle") return stay(state);
   if (state.backlog.length === 0) {
-    return then(seekEntry(state, context), (after) => pump(after, context));
+    const entry = then(seekEntry(state, context), (after) => sayProfile(after, context));
+    return then(entry, (after) => pump(after, context));
   }
   const known = state.backlog.filter(({ sequence }) => sequence <= state.durable.position);
   if (known.length > 0) {

@@ -7,7 +7,7 @@ import {
   onSigned,
   resendPending,
 } from "./committing.ts";
-import { confirmNow, endWaiting, sayProfile } from "./confirming.ts";
+import { confirmNow, endWaiting } from "./confirming.ts";
 import { isAdmitted, type RoomContext } from "./context.ts";
 import type { RoomEvent } from "./events.ts";
 import { onHandshakes, onMerged, onStaged, onStageFailed, resumeFence } from "./fences.ts";
@@ -131,7 +131,7 @@ function proceed(state: RoomState, context: RoomContext): RoomStep {
   return then(resent, (after) => {
     if (after.work.kind === "fence") return resumeFence(after, context);
     if (phase !== "active" && phase !== "confirming") return seekEntry(after, context);
-    return then(drain(after, context), (drained) => sayProfile(drained, context));
+    return drain(after, context);
   });
 }
 

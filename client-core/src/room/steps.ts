@@ -11,11 +11,33 @@ export function stay(state: RoomState, ...effects: RoomEffect[]): RoomStep {
   return { state, effects };
 }
 
-/** Runs `next` on what `step` left, and puts its effects behind. */
+/**
+ * Runs `next` on what `step` left, and puts its effects behind. Not if `step` ends by asking the
+ * engine: then the answer carries on, and nothing of an older state may be written after it.
+ */
 export function then(step: RoomStep, next: (state: RoomState) => RoomStep): RoomStep {
+  const last = step.effects.at(-1);
+  if (last !== undefined && isAsking(last)) return step;
   const { state, effects } = next(step.state);
   return { state, effects: [...step.effects, ...effects] };
 }
+
+/** Effects that are answered at once by an event; always the last of their step. */
+export function isAsking({ kind }: RoomEffect): boolean {
+  return askingKinds.has(kind);
+}
+
+const askingKinds: ReadonlySet<string> = new Set<RoomEffect["kind"]>([
+  "engine-open",
+  "engine-seal",
+  "engine-stage",
+  "engine-merge-staged",
+  "engine-commit",
+  "engine-create",
+  "engine-join",
+  "engine-look",
+  "sign-handshake",
+]);
 
 export function withDurable(state: RoomState, change: Partial<Durable>): RoomState {
   return { ...state, durable: { ...state.durable, ...change } };
