@@ -1,0 +1,19 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connectPlain, type PlainUser } from "./plain-user.ts";
+
+/** Stream and subject of the plain sides, with what the client's own stream is made with. */
+export const plainStream = { name: "PLAIN", subject: "plain" } as const;
+
+/** File storage and the server's `sync_interval: always`: an acknowledgement means it is on disk. */
+export async function createPlainStream(user: PlainUser): Promise<void> {
+  const connection = await connectPlain(user);
+  const manager = await jetstreamManager(connection);
+  await manager.streams.add({
+    name: plainStream.name,
+    subjects: [`${plainStream.subject}.>`],
+    max_bytes: -1,
+    allow_atomic: true,
+    allow_direct: true,
+  });
+  await connection.close();
+}
