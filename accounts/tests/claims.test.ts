@@ -44,9 +44,9 @@ test("a genesis for another log's key, or signed by nobody, founds nothing and s
   const claimSecret = await box.claim();
   const { logKey } = await gateway.call("ReserveOrg", { claimSecret });
   const foreign = await new OrgForge().genesis(publicKeyBytes(newSigner("log").publicKey));
-  await expect(
-    gateway.call("CreateOrg", { claimSecret, genesis: foreign }),
-  ).rejects.toMatchObject({ code: "ERR_VERIFICATION_GENESIS" });
+  await expect(gateway.call("CreateOrg", { claimSecret, genesis: foreign })).rejects.toMatchObject({
+    code: "ERR_VERIFICATION_GENESIS",
+  });
   const forge = new OrgForge();
   const genesis = await forge.genesis(logKey);
   const forged = Uint8Array.from(genesis);

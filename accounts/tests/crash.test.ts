@@ -9,8 +9,8 @@ import {
 } from "@cloister/server-kit";
 import { jetstream } from "@nats-io/jetstream";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Claims } from "../src/claims/claims.ts";
 import { claimHash } from "../src/claims/claim-file.ts";
+import { Claims } from "../src/claims/claims.ts";
 import { openOperatorKey } from "../src/init/init-accounts.ts";
 import { accountsDir, dataKeyPath } from "../src/init/paths.ts";
 import { LogStream } from "../src/log/log-stream.ts";
@@ -43,7 +43,8 @@ beforeAll(async () => {
   const sizes = { maxBytes: 1024 ** 3, replicas: 1 };
   ports = {
     bucket: await openSealedBucket(jetstream(own.connection), {
-      ...{ name: "ACCOUNTS", key: dataKey },
+      name: "ACCOUNTS",
+      key: dataKey,
       ...sizes,
     }),
     stream: await LogStream.open({ connection: own.connection, ...sizes }),
@@ -72,7 +73,10 @@ class Crash extends Error {}
  * Ports of a process that dies at its n-th step: before the step or right after it. Nothing of it
  * works afterwards.
  */
-function dyingPorts(dieAt: number, when: "before" | "after"): { ports: Ports; steps: () => number } {
+function dyingPorts(
+  dieAt: number,
+  when: "before" | "after",
+): { ports: Ports; steps: () => number } {
   let steps = 0;
   const wrap = <T extends object>(target: T): T =>
     new Proxy(target, {
@@ -102,8 +106,19 @@ async function newClaim(): Promise<Uint8Array> {
   return secret;
 }
 
-/** Founds an org and submits statements until one that revokes a gateway, as a client that retries. */
-async function life(orgs: Orgs, secret: Uint8Array, forge: OrgForge, statements: Uint8Array[]) {
+/** A client repeats what it has signed, byte for byte. */
+interface Client {
+  readonly secret: Uint8Array;
+  readonly forge: OrgForge;
+  readonly statements: Uint8Array[];
+}
+
+async function newClient(): Promise<Client> {
+  return { secret: await newClaim(), forge: new OrgForge(), statements: [] };
+}
+
+/** Founds an org and authorises a gateway. */
+async function live(orgs: Orgs, { secret, forge, statements }: Client) {
   if (statements.length === 0) {
     const { logKey } = await orgs.reserve(secret);
     statements.push(await forge.genesis(logKey));
@@ -125,17 +140,15 @@ test("a process that dies between any two steps leaves what the next one finishe
   const { natsSigningKey } = relay;
   await build(ports).announceRelay({ relayKey: publicKeyBytes(relay.key), natsSigningKey });
   const counted = dyingPorts(Number.POSITIVE_INFINITY, "before");
-  await life(build(counted.ports), await newClaim(), new OrgForge(), []);
+  await live(build(counted.ports), await newClient());
   const steps = counted.steps();
   expect(steps).toBeGreaterThan(15);
   const repaired = new Set<string>();
   for (let dieAt = 1; dieAt <= steps; dieAt += 1) {
     for (const when of ["before", "after"] as const) {
-      const secret = await newClaim();
-      const forge = new OrgForge();
-      const statements: Uint8Array[] = [];
+      const client = await newClient();
       const dying = build(dyingPorts(dieAt, when).ports);
-      await expect(life(dying, secret, forge, statements)).rejects.toBeInstanceOf(Error);
+      await expect(live(dying, client)).rejects.toBeInstanceOf(Error);
 
       // Another process starts: what was begun is finished without the client.
       const next = build(ports);
@@ -146,7 +159,7 @@ test("a process that dies between any two steps leaves what the next one finishe
         repaired.add(org);
       }
       // And the client repeats its calls.
-      const { org, position, accounts } = await life(next, secret, forge, statements);
+      const { org, position, accounts } = await live(next, client);
       expect(position, `died ${when} step ${dieAt}`).toBe(1);
       expect(await ports.stream.readAfter(org, 0)).toHaveLength(2);
       const jwt = await ports.pusher.lookUp(accounts.natsAccount);
@@ -169,7 +182,9 @@ test("a founding that nobody repeats is finished by the next start", async () =>
       return typeof member === "function" ? member.bind(stream) : member;
     },
   });
-  await expect(build({ ...ports, stream: deadStream }).found(secret, genesis)).rejects.toThrow();
+  await expect(
+    build({ ...ports, stream: deadStream }).found(secret, genesis),
+  ).rejects.toBeInstanceOf(Crash);
   const before = (await build(ports).all()).length;
   expect(await ports.stream.subjects()).toHaveLength(before - 1);
   const service = await box.startAccounts();

@@ -3,20 +3,15 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SecretBytes } from "@cloister/base";
-import {
-  type MethodName,
-  parseUserNkey,
-  type RequestOf,
-  type ResponseOf,
-} from "@cloister/proto";
+import { type MethodName, parseUserNkey, type RequestOf, type ResponseOf } from "@cloister/proto";
 import {
   callNats,
   connectNats,
   createCertificateAuthority,
   freePorts,
   issueServerCertificate,
-  natsConfigText,
   type NkeyPair,
+  natsConfigText,
   openBox,
   readServiceCredentials,
   resolveNatsServer,
@@ -31,8 +26,8 @@ import {
   type FleetFacts,
   initAccounts,
   issueClaim,
-  serviceCredentialsPath,
   type ServiceUserName,
+  serviceCredentialsPath,
   startAccounts,
 } from "../src/index.ts";
 

@@ -6,17 +6,17 @@ import {
   deviceIdFromBytes,
   type EpochMs,
   type GatewayKey,
+  idBytes,
   type KeyRole,
   newGroupId,
-  idBytes,
   newInviteId,
   newProjectId,
   newRoomId,
   newStatementId,
   type OrgId,
-  parseEpochMs,
   type ProjectId,
   type PublicKey,
+  parseEpochMs,
   publicKeyFromBytes,
   type Random,
   type RelayKey,
@@ -38,7 +38,7 @@ import {
   roomScope,
   signStatement,
 } from "@cloister/rules";
-import { nkeyBytesOf, NkeyPair } from "@cloister/server-kit";
+import { NkeyPair, nkeyBytesOf } from "@cloister/server-kit";
 
 type Body = Parameters<typeof buildStatement>[1]["body"];
 
@@ -190,7 +190,11 @@ export class OrgForge {
 
   certify(person: Person, device: Device, by: Device = person.device) {
     const body = bodies.deviceCertified(device.certificate);
-    const unsigned = buildStatement(this.state, { id: newStatementId(random), device: by.id, body });
+    const unsigned = buildStatement(this.state, {
+      id: newStatementId(random),
+      device: by.id,
+      body,
+    });
     return signStatement(unsigned, [person.accountKey, by.statementKey]);
   }
 
@@ -202,7 +206,11 @@ export class OrgForge {
       device: revoked.id,
       newAccountKey: next.publicKey,
     });
-    const unsigned = buildStatement(this.state, { id: newStatementId(random), device: by.id, body });
+    const unsigned = buildStatement(this.state, {
+      id: newStatementId(random),
+      device: by.id,
+      body,
+    });
     const signed = await signStatement(unsigned, [accountKey, by.statementKey, next]);
     person.accountKey = next;
     return signed;

@@ -112,7 +112,9 @@ test("[F34] a revoked device's connection is cut within 1 s, and its token is of
   const waiting = cutAfter(cut);
   await org.submit(statement);
   const elapsedMs = await waiting;
-  process.stderr.write(`revoked device cut ${Math.round(elapsedMs)} ms after its statement was sent\n`);
+  process.stderr.write(
+    `revoked device cut ${Math.round(elapsedMs)} ms after its statement was sent\n`,
+  );
   expect(elapsedMs).toBeLessThan(1_000);
   await expect(connectMember(stolen, { org, rooms })).rejects.toMatchObject({
     code: "ERR_NATS_AUTH",
@@ -150,9 +152,9 @@ test("a gateway's key counts while the log authorises it: then its users are cut
   const waiting = cutAfter(connection);
   await org.submit(await org.forge.gateway({ key, natsSigningKey, revoked: true }));
   expect(await waiting).toBeLessThan(1_000);
-  await expect(
-    connectMember(bob.device, { org, rooms, signer: nats }),
-  ).rejects.toMatchObject({ code: "ERR_NATS_AUTH" });
+  await expect(connectMember(bob.device, { org, rooms, signer: nats })).rejects.toMatchObject({
+    code: "ERR_NATS_AUTH",
+  });
 });
 
 test("a token of another org's gateway does not connect", async () => {

@@ -9,9 +9,9 @@ import {
 } from "@cloister/server-kit";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type AccountsService, serviceCredentialsPath, serviceUserNames } from "../src/index.ts";
 import { openOperatorKey } from "../src/init/init-accounts.ts";
 import { accountsDir, dataKeyPath } from "../src/init/paths.ts";
-import { type AccountsService, serviceCredentialsPath, serviceUserNames } from "../src/index.ts";
 import { openRecords } from "../src/org/records.ts";
 import { bytesBelow, type ServiceLink, TestBox } from "./fleet.ts";
 import { FoundedOrg } from "./founded-org.ts";
@@ -35,7 +35,11 @@ afterAll(async () => {
 /** A secret as any tool would write it. */
 function spellings(secret: Uint8Array): Buffer[] {
   const raw = Buffer.from(secret);
-  const texts = [raw.toString("hex"), raw.toString("base64").slice(0, 42), raw.toString("base64url")];
+  const texts = [
+    raw.toString("hex"),
+    raw.toString("base64").slice(0, 42),
+    raw.toString("base64url"),
+  ];
   return [raw, ...texts.map((text) => Buffer.from(text))];
 }
 
@@ -58,7 +62,10 @@ async function secretsOf(org: FoundedOrg, claim: Uint8Array): Promise<Buffer[]> 
   }
   const own = await box.link("accounts");
   const bucket = await openSealedBucket(jetstream(own.connection), {
-    ...{ name: "ACCOUNTS", key: dataKey, maxBytes: 1024 ** 3, replicas: 1 },
+    name: "ACCOUNTS",
+    key: dataKey,
+    maxBytes: 1024 ** 3,
+    replicas: 1,
   });
   const record = await openRecords(bucket).orgs.get(org.forge.org);
   known.push(...spellings(parseBase64Url(record?.value.logSeed ?? "")));
@@ -90,7 +97,10 @@ test("[F1] [F95] no secret lies in the state directory, the streams, their store
   expect(known.length).toBeGreaterThan(40);
   const stored = await storedMessages();
   expect(stored.length).toBeGreaterThan(10);
-  const files = new Map([...(await bytesBelow(box.stateDir)), ...(await bytesBelow(box.natsDataDir))]);
+  const files = new Map([
+    ...(await bytesBelow(box.stateDir)),
+    ...(await bytesBelow(box.natsDataDir)),
+  ]);
   files.set("nats.log", await readFile(box.logFile));
   stored.forEach((message, index) => files.set(`message ${index}`, message));
   for (const [name, bytes] of files) {

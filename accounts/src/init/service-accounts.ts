@@ -3,8 +3,8 @@ import {
   accountsAccount,
   deliveryAccount,
   gatewayAccount,
-  NkeyPair,
   type Nkey,
+  NkeyPair,
   systemAccount,
 } from "@cloister/server-kit";
 import { SERVICE_CONSUMERS, SERVICE_STREAMS } from "../limits.ts";
@@ -26,7 +26,12 @@ export function generateScopeKeys(): ScopeKeys {
  * from a scoped signing key and every account token from the operator, so nobody needs it.
  */
 export function generateAccountIds(): Record<ServiceAccountName, Nkey<"account">> {
-  return { system: newAccount(), accounts: newAccount(), gateway: newAccount(), delivery: newAccount() };
+  return {
+    system: newAccount(),
+    accounts: newAccount(),
+    gateway: newAccount(),
+    delivery: newAccount(),
+  };
 }
 
 export function newAccount(): Nkey<"account"> {

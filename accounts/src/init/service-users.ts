@@ -1,7 +1,7 @@
 import {
   encodeUserJwt,
-  NkeyPair,
   type Nkey,
+  NkeyPair,
   type NkeySigner,
   readServiceCredentials,
   type SealingKey,

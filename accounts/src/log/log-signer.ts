@@ -1,5 +1,11 @@
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from "node:crypto";
-import { parseBase64Url, type PublicKey, publicKeyFromBytes, SecretBytes, type Signer } from "@cloister/base";
+import {
+  type PublicKey,
+  parseBase64Url,
+  publicKeyFromBytes,
+  SecretBytes,
+  type Signer,
+} from "@cloister/base";
 
 /** DER of an Ed25519 key up to its 32 bytes (RFC 8410 §4 and §7). */
 const pkcs8Head = Buffer.from("302e020100300506032b657004220420", "hex");

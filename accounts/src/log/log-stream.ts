@@ -1,19 +1,19 @@
+import type { OrgId } from "@cloister/base";
+import { logSubject, streamNames } from "@cloister/proto";
+import { isWrongLastSequence, NATS_MAX_PAYLOAD_BYTES } from "@cloister/server-kit";
 import {
   DiscardPolicy,
-  type JetStreamClient,
   JetStreamApiError,
+  type JetStreamClient,
   JetStreamError,
-  jetstream,
   type JetStreamManager,
+  jetstream,
   jetstreamManager,
   RetentionPolicy,
   StorageType,
   type StoredMsg,
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { OrgId } from "@cloister/base";
-import { logSubject, streamNames } from "@cloister/proto";
-import { isWrongLastSequence, NATS_MAX_PAYLOAD_BYTES } from "@cloister/server-kit";
 import { accountsErrors } from "../errors.ts";
 import { LOG_READ_BATCH, PUBLISH_TIMEOUT_MS } from "../limits.ts";
 

@@ -92,10 +92,7 @@ export class OrgLog {
   }
 
   /** Undefined if another process was first. */
-  async #tryAppend(
-    statement: Uint8Array,
-    signer: Signer<"log">,
-  ): Promise<LogPosition | undefined> {
+  async #tryAppend(statement: Uint8Array, signer: Signer<"log">): Promise<LogPosition | undefined> {
     const { org, stream } = this.#options;
     const size = this.#sequences.length;
     let prepared: PreparedEntry;

@@ -93,7 +93,10 @@ function refused(reply: unknown): Error {
 }
 
 function notConfirmed(found: { readonly servers: number; readonly missing: number }): Error {
-  return accountsErrors.ERR_ACCOUNT_NOT_CONFIRMED("not every server confirmed the account's token", {
-    details: found,
-  });
+  return accountsErrors.ERR_ACCOUNT_NOT_CONFIRMED(
+    "not every server confirmed the account's token",
+    {
+      details: found,
+    },
+  );
 }

@@ -52,7 +52,9 @@ export function desiredAccounts(input: AccountInput): DesiredAccount[] {
       accountsAccount: input.services.accounts,
       connections: ORG_CONNECTIONS,
     }),
-    scopes: gateways.map(({ natsSigningKey }) => memberScope(formatNkey("account", natsSigningKey))),
+    scopes: gateways.map(({ natsSigningKey }) =>
+      memberScope(formatNkey("account", natsSigningKey)),
+    ),
   };
   const store: AccountTemplate = {
     ...storeAccount({

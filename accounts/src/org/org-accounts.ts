@@ -1,6 +1,6 @@
 import type { Clock, OrgId } from "@cloister/base";
 import type { OrgState } from "@cloister/rules";
-import type { NkeySigner } from "@cloister/server-kit";
+import type { Nkey, NkeySigner } from "@cloister/server-kit";
 import { accountsErrors } from "../errors.ts";
 import type { FleetFacts } from "../init/fleet-file.ts";
 import { MAX_STATE_ATTEMPTS } from "../limits.ts";
@@ -27,6 +27,8 @@ export interface OrgView {
 /** Keeps each org's NATS accounts as its log says they should be. */
 export class OrgAccounts {
   readonly #options: OrgAccountsOptions;
+  /** What every server was seen to have: most statements change nothing of it. */
+  readonly #confirmed = new Map<Nkey<"account">, AccountRecord>();
 
   constructor(options: OrgAccountsOptions) {
     this.#options = options;
@@ -34,7 +36,10 @@ export class OrgAccounts {
 
   /** Resolves when every server has tokens that say what the log says. */
   async settle(view: OrgView): Promise<void> {
-    for (const desired of this.#desired(view)) await this.#settleOne(desired);
+    for (const desired of this.#desired(view)) {
+      const known = this.#confirmed.get(desired.template.account);
+      if (known === undefined || !covers(known, desired)) await this.#settleOne(desired);
+    }
   }
 
   /** Compares with what a server really holds, then settles. */
@@ -63,10 +68,16 @@ export class OrgAccounts {
       const held = await this.#current(desired);
       if (held === undefined) continue;
       // Whoever pushed and then finds a newer token may have pushed over it: it pushes that again.
-      if (held.value.isConfirmed && !hasPushed) return;
+      if (held.value.isConfirmed && !hasPushed) {
+        this.#confirmed.set(account, held.value);
+        return;
+      }
       await pusher.push({ account, jwt: held.value.jwt });
       const change = { value: { ...held.value, isConfirmed: true }, revision: held.revision };
-      if ((await records.accounts.replace(account, change)) !== undefined) return;
+      if ((await records.accounts.replace(account, change)) !== undefined) {
+        this.#confirmed.set(account, change.value);
+        return;
+      }
       hasPushed = true;
     }
     throw accountsErrors.ERR_STATE_CONTENDED("others change this org's account at the same time");

@@ -39,6 +39,8 @@ export interface RelayKeys {
 export class Orgs {
   readonly #options: OrgsOptions;
   readonly #logs = new Map<OrgId, OrgLog>();
+  /** They never change once they are written. */
+  readonly #known = new Map<OrgId, OrgRecord>();
 
   constructor(options: OrgsOptions) {
     this.#options = options;
@@ -52,10 +54,13 @@ export class Orgs {
   async found(secret: Uint8Array, genesis: Uint8Array): Promise<Appended> {
     const { claims, records } = this.#options;
     const reservation = await claims.reservation(secret);
-    const keys =
-      "spentOn" in reservation ? await this.#record(reservation.spentOn) : reservation;
+    const keys = "spentOn" in reservation ? await this.#record(reservation.spentOn) : reservation;
     const { publicKey: logKey } = openLogSigner(keys.logSeed);
-    const { org } = prepareGenesis({ statement: genesis, nowMs: this.#options.clock.now(), logKey });
+    const { org } = prepareGenesis({
+      statement: genesis,
+      nowMs: this.#options.clock.now(),
+      logKey,
+    });
     await claims.bind(secret, { org, genesis });
     const known = await records.orgs.get(org);
     if (known !== undefined) return this.submit(org, genesis);
@@ -134,8 +139,11 @@ export class Orgs {
   }
 
   async #record(org: OrgId): Promise<OrgRecord> {
+    const known = this.#known.get(org);
+    if (known !== undefined) return known;
     const held = await this.#options.records.orgs.get(org);
     if (held === undefined) throw unknownOrg(org);
+    this.#known.set(org, held.value);
     return held.value;
   }
 

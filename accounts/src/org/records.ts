@@ -1,10 +1,5 @@
 import { type OrgId, parseOrgId } from "@cloister/base";
-import {
-  type Nkey,
-  parseNkey,
-  type RevocationList,
-  type SealedBucket,
-} from "@cloister/server-kit";
+import { type Nkey, parseNkey, type RevocationList, type SealedBucket } from "@cloister/server-kit";
 import { JsonStore, malformedRecord, textsOf } from "./json-store.ts";
 
 /** What a claim has reserved. Bytes are base64url; the seed is the log's private key. */
@@ -87,7 +82,11 @@ function parseClaim(value: unknown): ClaimRecord {
     case "open":
       return { state, expiresMs: numberOf(value, "expiresMs") };
     case "reserved":
-      return { state, expiresMs: numberOf(value, "expiresMs"), ...textsOf(value, reservationFields) };
+      return {
+        state,
+        expiresMs: numberOf(value, "expiresMs"),
+        ...textsOf(value, reservationFields),
+      };
     case "founding": {
       const { org, genesis, ...rest } = textsOf(value, ["org", "genesis", ...reservationFields]);
       return { state, org: parseOrgId(org), genesis, ...rest };

@@ -18,7 +18,10 @@ export function revocationsOf(state: OrgState, nowSeconds: number): RevocationLi
   const revoked = new Map<string, number>();
   for (const fact of state.devices.values()) {
     const lost = losses.get(fact.certificate.account);
-    const positions = [fact.revokedAt, lost !== undefined && lost > fact.certifiedAt ? lost : undefined];
+    const positions = [
+      fact.revokedAt,
+      lost !== undefined && lost > fact.certifiedAt ? lost : undefined,
+    ];
     for (const position of positions) {
       if (position === undefined || position < first) continue;
       const known = revoked.get(fact.certificate.nkey) ?? 0;

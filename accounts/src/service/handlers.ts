@@ -24,7 +24,9 @@ export function accountsHandlers(
       const found = await orgs.announceRelay(keys);
       return {
         orgs: found.map(({ org, natsAccount, storeAccount }) => ({
-          ...{ orgId: idBytes(org), natsAccount, natsStoreAccount: storeAccount },
+          orgId: idBytes(org),
+          natsAccount,
+          natsStoreAccount: storeAccount,
         })),
       };
     },

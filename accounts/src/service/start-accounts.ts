@@ -51,7 +51,10 @@ export interface AccountsConfig extends BoxOptions {
 export interface AccountsDeps {
   readonly clock?: Clock;
   /** Told of what went wrong and is not a caller's doing. */
-  readonly onTrouble?: (error: unknown, about: { readonly org?: OrgId; readonly method?: string }) => void;
+  readonly onTrouble?: (
+    error: unknown,
+    about: { readonly org?: OrgId; readonly method?: string },
+  ) => void;
 }
 
 export interface AccountsService extends AsyncDisposable {
@@ -114,7 +117,9 @@ export async function startAccounts(
       orgs: () => orgs.all(),
       repair: (org) => orgs.repair(org),
       onTrouble,
-      ...(config.reconcileIntervalMs === undefined ? {} : { intervalMs: config.reconcileIntervalMs }),
+      ...(config.reconcileIntervalMs === undefined
+        ? {}
+        : { intervalMs: config.reconcileIntervalMs }),
     }),
   );
   stack.use(

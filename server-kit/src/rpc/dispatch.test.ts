@@ -1,5 +1,5 @@
 import { defineErrors } from "@cloister/base";
-import { encodeRequest, parseReply, parseMessage } from "@cloister/proto";
+import { encodeRequest, parseMessage, parseReply } from "@cloister/proto";
 import { assert, asyncProperty, constantFrom, uint8Array } from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { createDispatcher, type ServiceHandlers } from "./dispatch.ts";
@@ -27,7 +27,12 @@ function setup(change: Partial<Handlers> = {}, timeoutMs = 1_000) {
     ...change,
   };
   const onFault = (fault: unknown) => faults.push(fault);
-  const dispatch = createDispatcher<typeof service, string>({ service, handlers, timeoutMs, onFault });
+  const dispatch = createDispatcher<typeof service, string>({
+    service,
+    handlers,
+    timeoutMs,
+    onFault,
+  });
   return { dispatch, submit, faults };
 }
 
@@ -72,7 +77,11 @@ describe("one middleware before every handler", () => {
     const refusing = vi.fn(() => {
       throw testErrors.ERR_TEST_REFUSED("not you");
     });
-    const answer = await dispatch({ method: "Submit", payload: Uint8Array.of(255), admit: refusing });
+    const answer = await dispatch({
+      method: "Submit",
+      payload: Uint8Array.of(255),
+      admit: refusing,
+    });
     expect(await failureOf(answer.reply)).toMatchObject({ code: "ERR_TEST_REFUSED" });
     expect(refusing).toHaveBeenCalledWith("ACCESS_SERVICE", `${service}/Submit`);
     expect(submit).not.toHaveBeenCalled();

@@ -1,4 +1,4 @@
-import { isCloisterError, type ErrorReport, reportOf } from "@cloister/base";
+import { type ErrorReport, isCloisterError, reportOf } from "@cloister/base";
 import {
   encodeErrorReply,
   encodeReply,

@@ -2,7 +2,12 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SecretBytes } from "@cloister/base";
 import { SealingKey } from "./seal.ts";
-import { createPrivateFile, readPrivateFile, readSealedFile, writeSealedFile } from "./sealed-file.ts";
+import {
+  createPrivateFile,
+  readPrivateFile,
+  readSealedFile,
+  writeSealedFile,
+} from "./sealed-file.ts";
 import { sealingErrors } from "./sealing-errors.ts";
 
 /**
@@ -33,7 +38,8 @@ export function boxKeyPath(stateDir: string): string {
 /** Makes this box's key, or opens the one that a cut attempt left. */
 export async function createBox(stateDir: string, options: BoxOptions = {}): Promise<SealingKey> {
   const wrapper = options.wrapper ?? fileWrapper;
-  if ((await readPrivateFile(boxKeyPath(stateDir))) !== undefined) return openBox(stateDir, options);
+  if ((await readPrivateFile(boxKeyPath(stateDir))) !== undefined)
+    return openBox(stateDir, options);
   const key = SealingKey.generate();
   using copy = key.exposeKey((bytes) => SecretBytes.copyOf(bytes));
   const contents = Buffer.concat([header(wrapper), await wrapper.wrap(copy)]);

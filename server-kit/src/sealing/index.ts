@@ -12,6 +12,13 @@ export {
 } from "./box.ts";
 export { SEAL_OVERHEAD_BYTES, SEALING_KEY_BYTES, SealingKey } from "./seal.ts";
 export {
+  type BucketEntry,
+  type BucketOptions,
+  isWrongLastSequence,
+  openSealedBucket,
+  SealedBucket,
+} from "./sealed-bucket.ts";
+export {
   createPrivateFile,
   isSystemError,
   MAX_PRIVATE_FILE_BYTES,
@@ -22,13 +29,6 @@ export {
   writePrivateFile,
   writeSealedFile,
 } from "./sealed-file.ts";
-export {
-  type BucketEntry,
-  type BucketOptions,
-  isWrongLastSequence,
-  openSealedBucket,
-  SealedBucket,
-} from "./sealed-bucket.ts";
 export { sealingErrors } from "./sealing-errors.ts";
 export {
   type CredentialsFile,

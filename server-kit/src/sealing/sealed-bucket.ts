@@ -1,6 +1,7 @@
 import type { Sealed, SecretBytes } from "@cloister/base";
 import { JetStreamApiCodes, JetStreamApiError, type JetStreamClient } from "@nats-io/jetstream";
 import { type KV, Kvm } from "@nats-io/kv";
+import { natsError } from "../nats-connection.ts";
 import type { SealingKey } from "./seal.ts";
 
 export interface BucketOptions {
@@ -33,7 +34,7 @@ export class SealedBucket {
 
   /** Undefined for an absent key, and for a deleted one. */
   async get(key: string): Promise<BucketEntry | undefined> {
-    const entry = await this.#bucket.get(key);
+    const entry = await attempt(() => this.#bucket.get(key));
     if (entry === null || entry.operation !== "PUT") return undefined;
     const value = this.#options.key.openSealed(this.#purpose(key), entry.value);
     return { value, revision: entry.revision };
@@ -54,14 +55,16 @@ export class SealedBucket {
   }
 
   async delete(key: string): Promise<void> {
-    await this.#bucket.delete(key);
+    await attempt(() => this.#bucket.delete(key));
   }
 
   /** Keys that match, such as `claim.*`. */
   async keys(filter: string): Promise<string[]> {
-    const found: string[] = [];
-    for await (const key of await this.#bucket.keys(filter)) found.push(key);
-    return found;
+    return await attempt(async () => {
+      const found: string[] = [];
+      for await (const key of await this.#bucket.keys(filter)) found.push(key);
+      return found;
+    });
   }
 
   #seal(key: string, value: Uint8Array): Sealed {
@@ -87,12 +90,20 @@ export async function openSealedBucket(
   return new SealedBucket(bucket, options);
 }
 
+async function attempt<Value>(work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
+  } catch (error) {
+    throw natsError(error);
+  }
+}
+
 async function unlessTaken(write: () => Promise<number>): Promise<number | undefined> {
   try {
     return await write();
   } catch (error) {
     if (isWrongLastSequence(error)) return undefined;
-    throw error;
+    throw natsError(error);
   }
 }
 
