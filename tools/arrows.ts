@@ -40,7 +40,10 @@ export const houses: readonly House[] = [
     imports: [...contract, "server-kit", "accounts/init", "relay/nats-server"],
     isServer: true,
   },
-  { folder: "cli", imports: [...contract, "rules", "client-core", "client-node", "deploy"] },
+  {
+    folder: "cli",
+    imports: [...contract, "rules", "client-core", "client-node", "deploy", "group-engine/types"],
+  },
   { folder: "testkit", imports: ["*"] },
   { folder: "bench", imports: ["*"] },
 ];

@@ -47,3 +47,4 @@ export { SecretBytes } from "./secret-bytes.ts";
 export * from "./signature.ts";
 export { parseUtf8, utf8Bytes } from "./text.ts";
 export { addMs, type Clock, type EpochMs, parseEpochMs } from "./time.ts";
+export { version } from "./version.ts";

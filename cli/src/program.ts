@@ -1,3 +1,4 @@
+import { version } from "@cloister/base";
 import { Command } from "commander";
 import { addFileCommands } from "./commands/files.ts";
 import { addLookCommands } from "./commands/look.ts";
@@ -7,7 +8,6 @@ import { addPeopleCommands } from "./commands/people.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
 import { addServerCommands } from "./commands/server.ts";
 import type { Io } from "./io.ts";
-import { version } from "./version.ts";
 
 /** Every command. Parsing errors are thrown, not exited on: the caller decides. */
 export function createProgram(io: Io): Command {

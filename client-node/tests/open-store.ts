@@ -9,4 +9,4 @@ try {
 } catch (error) {
   process.send?.(isCloisterError(error) ? error.code : String(error));
 }
-process.disconnect();
+process.disconnect?.();

@@ -1,4 +1,6 @@
 /** One box that lasts: made offline, every role a supervised child, controlled over a local socket. */
+
+export { freePort as freeLoopbackPort } from "@cloister/server-kit";
 export { type Claim, formatClaim, parseClaim } from "./claim-text.ts";
 export type { RoleStatus, ServerStatus } from "./control.ts";
 export { deployErrors } from "./errors.ts";

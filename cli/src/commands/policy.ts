@@ -1,6 +1,8 @@
+import { idBytes } from "@cloister/base";
 import { statementsV1 } from "@cloister/proto";
 import { cliErrors } from "../errors.ts";
 import { formatTable, printResult } from "../output.ts";
+import { askSecret } from "../prompt.ts";
 import { findAccount, findRoom, findScope, type ScopeOptions } from "../resolve.ts";
 import { withClient } from "../session.ts";
 import { type CommandContext, globalsOf, withExamples } from "./command-context.ts";
@@ -44,8 +46,7 @@ function addPolicySet({ program, io }: CommandContext): void {
     const globals = globalsOf(command);
     await withClient(io, globals, async (client) => {
       const scope = findScope(client, options);
-      const { idBytes } = await import("@cloister/base");
-      const made: statementsV1.Policy = statementsV1.Policy.fromPartial({
+      const made: statementsV1.Policy = {
         factors: (options.require ?? []).map(parseFactor),
         exemptRoles: (options.exempt ?? []).map((role) =>
           parseRole(role) === "owner" ? statementsV1.Role.ROLE_OWNER : statementsV1.Role.ROLE_USER,
@@ -53,7 +54,7 @@ function addPolicySet({ program, io }: CommandContext): void {
         deniedAccounts: (options.deny ?? []).map((person) => idBytes(findAccount(client, person))),
         sessionMaxAgeSeconds: parseSeconds(options.sessionAge),
         deviceMinAgeSeconds: parseSeconds(options.deviceAge),
-      });
+      };
       await client.org.setPolicy({ scope, policy: made });
       printResult(io, globals, { json: { scope, policy: made }, text: "The policy is set." });
     });
@@ -128,7 +129,6 @@ function addFactor({ program, io }: CommandContext): void {
 }
 
 async function askCode(io: CommandContext["io"]): Promise<string> {
-  const { askSecret } = await import("../prompt.ts");
   using code = await askSecret(io, "Code: ");
   return code.expose((bytes) => new TextDecoder().decode(bytes));
 }

@@ -9,6 +9,8 @@ import {
   connect,
 } from "@cloister/client-core";
 import { createProfile, type OpenProfile, openProfile, profileAt } from "@cloister/client-node";
+import type { MemberEngine } from "@cloister/group-engine/types";
+import type { UserNkey } from "@cloister/proto";
 
 /** A person of the demo: one profile on disk, opened and closed as a real one is. */
 export class Player {
@@ -18,10 +20,12 @@ export class Player {
   #profile: OpenProfile | undefined;
   #client: Client | undefined;
   #connection: Connection | undefined;
+  #nkey: UserNkey | undefined;
 
-  constructor(name: string, profilesFolder: string) {
+  /** `home` is what `CLOISTER_HOME` would name. */
+  constructor(name: string, home: string) {
     this.name = name;
-    this.folder = join(profilesFolder, name.toLowerCase());
+    this.folder = join(home, "profiles", name.toLowerCase());
     this.#passphrase = randomBytes(24).toString("base64url");
   }
 
@@ -39,6 +43,11 @@ export class Player {
   get connection(): Connection {
     if (this.#connection === undefined) throw new Error(`${this.name} has no connection`);
     return this.#connection;
+  }
+
+  get nkey(): UserNkey {
+    if (this.#nkey === undefined) throw new Error(`${this.name} has never been online`);
+    return this.#nkey;
   }
 
   async createProfile(): Promise<ClientPorts> {
@@ -60,6 +69,22 @@ export class Player {
     return this.#profile.ports;
   }
 
+  /** The group engine with all that this person's disk holds, without a connection. */
+  async openEngine(): Promise<MemberEngine> {
+    const ports = await this.openPorts();
+    const opened = Promise.withResolvers<MemberEngine>();
+    this.#client = await connect({
+      ...ports,
+      online: false,
+      engine: async (options) => {
+        const engine = await ports.engine(options);
+        opened.resolve(engine);
+        return engine;
+      },
+    });
+    return await opened.promise;
+  }
+
   async goOffline(): Promise<void> {
     await this.#client?.[Symbol.asyncDispose]();
     await this.#profile?.[Symbol.asyncDispose]();
@@ -71,6 +96,7 @@ export class Player {
   #watched({ transport }: ClientPorts): ClientPorts["transport"] {
     return {
       connect: async (options: ConnectionOptions) => {
+        this.#nkey = options.nkey;
         this.#connection = await transport.connect(options);
         return this.#connection;
       },

@@ -50,7 +50,9 @@ describe("sqlite store", () => {
     const value = sealedValue();
     store.transaction({ puts: [{ key: "k", value }], deletes: ["k"] });
     expect(store.get("k")).toBeDefined();
-    const plain = markSealed(new TextEncoder().encode("in the clear, and long enough to look right"));
+    const plain = markSealed(
+      new TextEncoder().encode("in the clear, and long enough to look right"),
+    );
     const puts = [
       { key: "first", value: sealedValue() },
       { key: "second", value: plain },
