@@ -78,7 +78,7 @@ describe("startNatsServer", () => {
     });
   }
 
-  it("[F49] serves in operator mode, with its configuration private and no secret in argv", async () => {
+  it("serves in operator mode, with its configuration private and no secret in argv", async () => {
     await using server = await startNatsServer(options);
     const connection = await connectDelivery();
     await connection.flush();

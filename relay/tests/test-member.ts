@@ -39,7 +39,7 @@ export interface HandshakeChanges {
 export class TestMember implements Disposable {
   readonly org: StagedOrg;
   readonly device: TestDevice;
-  readonly user: TestUser;
+  user: TestUser;
   readonly engine: MemberEngine;
   /** Per room: the last handshake that it followed. */
   readonly heads = new Map<RoomId, { hash: Uint8Array; index: number }>();
@@ -67,6 +67,11 @@ export class TestMember implements Disposable {
     const pair = NkeyPair.fromSeedBytes("user", at.device.nkeySeed);
     const user = await stage.nats.member(org.nats, at.rooms ?? [], pair);
     return new TestMember({ org, device: at.device, user });
+  }
+
+  /** After the server was gone. */
+  reconnected(user: TestUser): void {
+    this.user = user;
   }
 
   call<Name extends Method>(
