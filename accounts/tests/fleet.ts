@@ -1,5 +1,4 @@
-import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SecretBytes } from "@cloister/base";
@@ -7,17 +6,12 @@ import { type MethodName, parseUserNkey, type RequestOf, type ResponseOf } from 
 import {
   callNats,
   connectNats,
-  createCertificateAuthority,
-  freePorts,
-  issueServerCertificate,
   type NkeyPair,
-  natsConfigText,
   openBox,
   readServiceCredentials,
-  resolveNatsServer,
   serviceRequestSubject,
 } from "@cloister/server-kit";
-import { NatsProcess, natsModuleDir } from "@cloister/testkit";
+import type { NatsProcess } from "@cloister/testkit";
 import type { NatsConnection } from "@nats-io/nats-core";
 import {
   type AccountsConfig,
@@ -30,6 +24,7 @@ import {
   serviceCredentialsPath,
   startAccounts,
 } from "../src/index.ts";
+import { type NatsNodes, startNodes } from "./nats-nodes.ts";
 
 /** A service of the fleet as another process would connect. */
 export interface ServiceLink {
@@ -49,28 +44,29 @@ export type AccountsMethod = "ReserveOrg" | "CreateOrg" | "Submit" | "AnnounceRe
 export class TestBox implements AsyncDisposable {
   readonly stateDir: string;
   readonly facts: FleetFacts;
-  readonly server: NatsProcess;
+  readonly nodes: NatsNodes;
   readonly config: AccountsConfig;
-  readonly natsDataDir: string;
-  readonly logFile: string;
   /** The operator's root as it was shown once. */
   readonly rootSeed: string;
-  readonly #caPem: string;
   readonly #stack: AsyncDisposableStack;
 
   private constructor(parts: BoxParts) {
     this.stateDir = parts.stateDir;
     this.facts = parts.facts;
-    this.server = parts.server;
-    this.config = parts.config;
-    this.natsDataDir = parts.natsDataDir;
-    this.logFile = parts.logFile;
+    this.nodes = parts.nodes;
+    const { urls: natsUrls, caFile } = parts.nodes;
+    this.config = { stateDir: parts.stateDir, natsUrls, caFile };
     this.rootSeed = parts.rootSeed;
-    this.#caPem = parts.caPem;
     this.#stack = parts.stack;
   }
 
-  static async start(): Promise<TestBox> {
+  get server(): NatsProcess {
+    const [server] = this.nodes.servers;
+    if (server === undefined) throw new Error("a box has a server");
+    return server;
+  }
+
+  static async start(nodes = 1): Promise<TestBox> {
     await using stack = new AsyncDisposableStack();
     const dir = await mkdtemp(join(tmpdir(), "cloister-box-"));
     stack.defer(() => rm(dir, { recursive: true, force: true }));
@@ -83,41 +79,9 @@ export class TestBox implements AsyncDisposable {
         rootSeed = seed.expose((bytes) => Buffer.from(bytes).toString());
       },
     });
-    const authority = await createCertificateAuthority({ name: "test", nowMs: Date.now() });
-    const hosts = ["localhost", "127.0.0.1"];
-    const tls = await issueServerCertificate(authority, { hosts, nowMs: Date.now() });
-    const file = (name: string) => join(dir, name);
-    await writeFile(file("ca.pem"), authority.certPem);
-    await writeFile(file("cert.pem"), tls.certPem);
-    await writeFile(file("key.pem"), tls.keyPem, { mode: 0o600 });
-    const [port = 0] = await freePorts(1);
-    const natsDataDir = file("nats");
-    const text = natsConfigText({
-      serverName: "box",
-      listen: { host: "127.0.0.1", port },
-      tls: { certFile: file("cert.pem"), keyFile: file("key.pem"), caFile: file("ca.pem") },
-      dataDir: natsDataDir,
-      maxFileStoreBytes: 256 * 1024 ** 3,
-      jetStreamKeyVariable: "CLOISTER_JETSTREAM_KEY",
-      operatorJwt: facts.operatorJwt,
-      systemAccount: facts.accounts.system,
-      preload: facts.preload,
-    });
-    await writeFile(file("nats.conf"), text, { mode: 0o600 });
-    const binary = await resolveNatsServer({ moduleDir: natsModuleDir });
-    const server = new NatsProcess({
-      binary: binary.path,
-      configFile: file("nats.conf"),
-      logFile: file("nats.log"),
-      port,
-      environment: { CLOISTER_JETSTREAM_KEY: `k${randomBytes(32).toString("hex")}` },
-    });
-    stack.use(server);
-    await server.start();
-    const config = { stateDir, natsUrls: [`tls://127.0.0.1:${port}`], caFile: file("ca.pem") };
-    const parts = { stateDir, facts, server, config, natsDataDir, rootSeed };
-    const logFile = file("nats.log");
-    return new TestBox({ ...parts, logFile, caPem: authority.certPem, stack: stack.move() });
+    const started = await startNodes({ dir, facts, count: nodes });
+    for (const server of started.servers) stack.use(server);
+    return new TestBox({ stateDir, facts, rootSeed, nodes: started, stack: stack.move() });
   }
 
   async startAccounts(
@@ -165,7 +129,7 @@ export class TestBox implements AsyncDisposable {
     parseUserNkey(input.pair.publicKey);
     const connection = await connectNats({
       servers: this.config.natsUrls,
-      caPem: this.#caPem,
+      caPem: this.nodes.caPem,
       signer: input.pair,
       currentJwt: () => input.jwt,
       name: "test",
@@ -184,12 +148,8 @@ export class TestBox implements AsyncDisposable {
 interface BoxParts {
   readonly stateDir: string;
   readonly facts: FleetFacts;
-  readonly server: NatsProcess;
-  readonly config: AccountsConfig;
-  readonly natsDataDir: string;
-  readonly logFile: string;
+  readonly nodes: NatsNodes;
   readonly rootSeed: string;
-  readonly caPem: string;
   readonly stack: AsyncDisposableStack;
 }
 

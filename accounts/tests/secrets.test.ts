@@ -99,9 +99,9 @@ test("[F1] [F95] no secret lies in the state directory, the streams, their store
   expect(stored.length).toBeGreaterThan(10);
   const files = new Map([
     ...(await bytesBelow(box.stateDir)),
-    ...(await bytesBelow(box.natsDataDir)),
+    ...(await bytesBelow(box.nodes.dataDir)),
   ]);
-  files.set("nats.log", await readFile(box.logFile));
+  files.set("nats.log", await readFile(box.nodes.logFile));
   stored.forEach((message, index) => files.set(`message ${index}`, message));
   for (const [name, bytes] of files) {
     for (const secret of known) expect(bytes.includes(secret), name).toBe(false);
