@@ -30,7 +30,7 @@ export const houses: readonly House[] = [
     isPure: true,
   },
   { folder: "client-node", imports: [...contract, "rules", "client-core", ...memberEngine] },
-  { folder: "server-kit", imports: contract, isServer: true },
+  { folder: "server-kit", imports: [...contract, "rules"], isServer: true },
   { folder: "accounts", imports: serverLibraries, isServer: true },
   { folder: "gateway", imports: serverLibraries, isServer: true },
   { folder: "relay", imports: [...serverLibraries, ...publicEngine], isServer: true },

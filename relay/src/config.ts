@@ -1,5 +1,13 @@
 import { join } from "node:path";
-import { bytesSetting, type Environment, listSetting, pathSetting, readSettings, type Setting, textSetting } from "@cloister/server-kit";
+import {
+  bytesSetting,
+  type Environment,
+  listSetting,
+  pathSetting,
+  readSettings,
+  type Setting,
+  textSetting,
+} from "@cloister/server-kit";
 import { relayErrors } from "./errors.ts";
 import type { RelayConfig } from "./process/start-relay.ts";
 

@@ -35,7 +35,10 @@ export const relayErrors = defineErrors({
   },
   ERR_RELAY_GRANT_DEVICE: { kind: "Verification" },
   ERR_RELAY_GRANT_POLICY: { kind: "Policy", retryable: true, hint: "ask the gateway again" },
-  ERR_RELAY_KEY_PACKAGE: { kind: "Verification", hint: "publish packages of your own leaf key only" },
+  ERR_RELAY_KEY_PACKAGE: {
+    kind: "Verification",
+    hint: "publish packages of your own leaf key only",
+  },
   ERR_RELAY_KEY_PACKAGES_FULL: { kind: "Limit", hint: "enough packages wait already" },
   ERR_RELAY_ROOM_TOO_LARGE: { kind: "Limit", hint: "the room's tree exceeds one message" },
   // The store.
@@ -49,5 +52,8 @@ export const relayErrors = defineErrors({
   ERR_RELAY_STORE_CORRUPT: { kind: "Internal" },
   // The process.
   ERR_RELAY_CONFIG: { kind: "Usage" },
-  ERR_RELAY_NATS_ORPHAN: { kind: "Internal", hint: "end the process that is named, then start again" },
+  ERR_RELAY_NATS_ORPHAN: {
+    kind: "Internal",
+    hint: "end the process that is named, then start again",
+  },
 });

@@ -5,10 +5,8 @@ import { startRelay } from "./process/start-relay.ts";
 await runService({
   name: "relay",
   environment: process.env,
-  start: async (log) => {
-    const onTrouble = ({ doing, org, error }: { doing: string; org?: string; error: unknown }) =>
-      log.warn("trouble", { doing, org, error });
-    const relay = await startRelay(parseRelayConfig(process.env), { onTrouble });
-    return { ready: Promise.resolve(), [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose]() };
-  },
+  start: (log) =>
+    startRelay(parseRelayConfig(process.env), {
+      onTrouble: ({ doing, org, error }) => log.warn("trouble", { doing, org, error }),
+    }),
 });

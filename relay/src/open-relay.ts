@@ -136,11 +136,7 @@ function serve(deps: RelayDeps, context: DeliveryContext): AsyncDisposable {
   });
 }
 
-function isAuthorised(
-  log: LogFollower<LogReplica>,
-  org: OrgId,
-  signer: Signer<"relay">,
-): boolean {
+function isAuthorised(log: LogFollower<LogReplica>, org: OrgId, signer: Signer<"relay">): boolean {
   const replica = log.replica(org);
   if (replica === undefined) return false;
   const at = { key: signer.publicKey, at: replica.size };

@@ -1,11 +1,11 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { idBytes } from "@cloister/base";
 import { roomSubject } from "@cloister/proto";
 import { firstDevice } from "@cloister/rules/testing";
 import { publish, pull } from "@cloister/testkit";
-import type { NatsConnection } from "@nats-io/nats-core";
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
 import { describe, expect, it } from "vitest";
 import { DeliveryStage } from "./delivery-stage.ts";
 import { RelayProcess } from "./relay-process.ts";
@@ -28,7 +28,9 @@ async function contentsOf(connection: NatsConnection, stream: string): Promise<B
 async function filesUnder(folder: string): Promise<Buffer> {
   const found = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = found.filter((entry) => entry.isFile());
-  return Buffer.concat(await Promise.all(files.map((file) => readFile(join(file.parentPath, file.name)))));
+  return Buffer.concat(
+    await Promise.all(files.map((file) => readFile(join(file.parentPath, file.name)))),
+  );
 }
 
 describe("what the relay's holder sees", () => {
@@ -40,10 +42,15 @@ describe("what the relay's holder sees", () => {
     const bob = await log.addMember();
     const room = await makeRoom([bob]);
     await relay.start();
-    using owner = await TestMember.connect(stage, { device: firstDevice(log.owner), rooms: [room] });
+    using owner = await TestMember.connect(stage, {
+      device: firstDevice(log.owner),
+      rooms: [room],
+    });
     using joiner = await TestMember.connect(stage, { device: firstDevice(bob), rooms: [room] });
     await owner.create(room);
-    await joiner.call("PublishKeyPackages", { keyPackages: [joiner.engine.keyPackage().keyPackage] });
+    await joiner.call("PublishKeyPackages", {
+      keyPackages: [joiner.engine.keyPackage().keyPackage],
+    });
     await joiner.join(room);
     await owner.catchUp(room);
     const inbox = await owner.call("OpenInbox", { pass: await owner.pass([room]), positions: [] });

@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { idBytes } from "@cloister/base";
 import { fenceSubject } from "@cloister/proto";
 import { firstDevice } from "@cloister/rules/testing";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { DeliveryStage } from "./delivery-stage.ts";
 import { RelayProcess } from "./relay-process.ts";
@@ -22,7 +22,10 @@ describe("a relay that dies between append and fence", () => {
     await using stage = await DeliveryStage.start();
     const { log, room: makeRoom } = stage.org();
     const room = await makeRoom();
-    using owner = await TestMember.connect(stage, { device: firstDevice(log.owner), rooms: [room] });
+    using owner = await TestMember.connect(stage, {
+      device: firstDevice(log.owner),
+      rooms: [room],
+    });
     const died = Promise.withResolvers<void>();
     const dying = await stage.relay({
       atStep: async (step) => {
@@ -44,7 +47,10 @@ describe("a relay that dies between append and fence", () => {
     await using stage = await DeliveryStage.start();
     const { log, room: makeRoom } = stage.org();
     const room = await makeRoom();
-    using owner = await TestMember.connect(stage, { device: firstDevice(log.owner), rooms: [room] });
+    using owner = await TestMember.connect(stage, {
+      device: firstDevice(log.owner),
+      rooms: [room],
+    });
     let isFailing = false;
     await stage.relay({
       atStep: async (step) => {
@@ -84,7 +90,10 @@ describe("kill -9", () => {
     const { log, room: makeRoom } = stage.org();
     const room = await makeRoom();
     await relay.start();
-    using owner = await TestMember.connect(stage, { device: firstDevice(log.owner), rooms: [room] });
+    using owner = await TestMember.connect(stage, {
+      device: firstDevice(log.owner),
+      rooms: [room],
+    });
     await owner.create(room);
     for (const delayMs of [0, 4, 8, 16]) {
       const record = await owner.committing(room);
@@ -109,7 +118,10 @@ describe("kill -9", () => {
     const { log, room: makeRoom } = stage.org();
     const room = await makeRoom();
     await relay.start();
-    using owner = await TestMember.connect(stage, { device: firstDevice(log.owner), rooms: [room] });
+    using owner = await TestMember.connect(stage, {
+      device: firstDevice(log.owner),
+      rooms: [room],
+    });
     await owner.create(room);
     await relay.stopAnnouncements();
     await relay.kill("SIGTERM");
@@ -145,7 +157,14 @@ describe("kill -9", () => {
       })
       .toMatchObject({ epoch: 1n });
     await expect
-      .poll(() => owner.commit(room).then(() => true, () => false), { timeout: 30_000 })
+      .poll(
+        () =>
+          owner.commit(room).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 30_000 },
+      )
       .toBe(true);
     await joiner.call("OpenInbox", {
       pass: await joiner.pass([room]),

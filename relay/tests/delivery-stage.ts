@@ -3,9 +3,16 @@ import { parseEpochMs, type RoomId } from "@cloister/base";
 import { createPublicEngine } from "@cloister/group-engine/public";
 import { publicWasmHref } from "@cloister/group-engine/wasm-paths";
 import { logSubject, streamNames } from "@cloister/proto";
-import { type AppendStep, type CallLimits, connectOrg, openRelay, type Relay, type RelayTrouble } from "@cloister/relay";
+import {
+  type AppendStep,
+  type CallLimits,
+  connectOrg,
+  openRelay,
+  type Relay,
+  type RelayTrouble,
+} from "@cloister/relay";
 import { type TestAccount, TestOrg } from "@cloister/rules/testing";
-import { startNats, type TestNats, type TestOrg as NatsOrg } from "@cloister/testkit";
+import { type TestOrg as NatsOrg, startNats, type TestNats } from "@cloister/testkit";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 
 const publicModule = readFileSync(new URL(publicWasmHref));
@@ -26,9 +33,9 @@ export interface StagedOrg {
   readonly log: TestOrg;
   readonly nats: NatsOrg;
   /** Puts into LOG what the test's log has and LOG lacks. */
-  publish(): Promise<void>;
+  readonly publish: () => Promise<void>;
   /** A room of the owner's with these members, published. */
-  room(members?: readonly TestAccount[]): Promise<RoomId>;
+  readonly room: (members?: readonly TestAccount[]) => Promise<RoomId>;
 }
 
 /** A real nats-server with whole orgs, and relays that serve them. */
@@ -61,6 +68,12 @@ export class DeliveryStage implements AsyncDisposable {
     const found = this.orgs.get(name);
     if (found === undefined) throw new Error(`no org ${name} on this stage`);
     return found;
+  }
+
+  /** Throws if a relay met anything that was not its callers' doing. */
+  requireQuiet(): void {
+    const [trouble] = this.troubles;
+    if (trouble !== undefined) throw new Error(`while ${trouble.doing}`, { cause: trouble.error });
   }
 
   /** A relay process, as far as NATS can tell. All orgs share the first org's relay key. */
@@ -126,7 +139,10 @@ export class DeliveryStage implements AsyncDisposable {
   }
 }
 
-async function stageOrgs(nats: TestNats, names: readonly string[]): Promise<Map<string, StagedOrg>> {
+async function stageOrgs(
+  nats: TestNats,
+  names: readonly string[],
+): Promise<Map<string, StagedOrg>> {
   const { connection } = await nats.service("accounts");
   const manager = await jetstreamManager(connection);
   const config = { name: streamNames.log, subjects: ["log.*"], max_bytes: 64 * mebibyte };

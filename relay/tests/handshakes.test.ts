@@ -14,7 +14,7 @@ describe("handshakes", () => {
 
   afterAll(async () => {
     await stage[Symbol.asyncDispose]();
-    expect(stage.troubles).toEqual([]);
+    stage.requireQuiet();
   });
 
   async function pairInRoom(): Promise<{
@@ -26,7 +26,10 @@ describe("handshakes", () => {
     const { log, room: makeRoom } = stage.org();
     const bob = await log.addMember();
     const room = await makeRoom([bob]);
-    const owner = await TestMember.connect(stage, { device: firstDevice(log.owner), rooms: [room] });
+    const owner = await TestMember.connect(stage, {
+      device: firstDevice(log.owner),
+      rooms: [room],
+    });
     const joiner = await TestMember.connect(stage, { device: firstDevice(bob), rooms: [room] });
     await owner.create(room);
     await joiner.join(room);
@@ -85,14 +88,20 @@ describe("handshakes", () => {
     const record = await owner.committing(room);
     const first = await owner.call("AppendHandshake", { handshake: record });
     expect(await owner.call("AppendHandshake", { handshake: record })).toEqual(first);
-    const { nextIndex } = await owner.call("GetHandshakes", { roomId: idBytes(room), fromIndex: 0n });
+    const { nextIndex } = await owner.call("GetHandshakes", {
+      roomId: idBytes(room),
+      fromIndex: 0n,
+    });
     expect(nextIndex).toBe(3n);
   });
 
   it("refuses a second creation, and a room that the log does not know", async () => {
     const { log, room: makeRoom } = stage.org();
     const room = await makeRoom();
-    using owner = await TestMember.connect(stage, { device: firstDevice(log.owner), rooms: [room] });
+    using owner = await TestMember.connect(stage, {
+      device: firstDevice(log.owner),
+      rooms: [room],
+    });
     const record = await owner.create(room);
     const { groupInfo, ratchetTree } = readHandshake(record);
     const again = await owner.sign(room, { index: 1, epoch: 0n, groupInfo, ratchetTree });
@@ -184,10 +193,12 @@ describe("handshakes", () => {
     // The tags end a PublicMessage and the MLS signature covers neither; the last is the membership tag.
     const last = commit.length - 1;
     commit[last] = (commit[last] ?? 0) ^ 1;
-    const record = await joiner.sign(
-      room,
-      { index: 2, epoch: 1n, groupInfo: honest.groupInfo, commit },
-    );
+    const record = await joiner.sign(room, {
+      index: 2,
+      epoch: 1n,
+      groupInfo: honest.groupInfo,
+      commit,
+    });
     await joiner.call("AppendHandshake", { handshake: record });
     expect(() => owner.engine.stage(owner.groupId(room), commit)).toThrow(
       expect.objectContaining({ code: "message.tag-invalid" }),

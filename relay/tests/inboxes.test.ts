@@ -19,7 +19,7 @@ describe("inboxes and fences", () => {
 
   afterAll(async () => {
     await stage[Symbol.asyncDispose]();
-    expect(stage.troubles).toEqual([]);
+    stage.requireQuiet();
   });
 
   interface Pair {
@@ -33,7 +33,10 @@ describe("inboxes and fences", () => {
     const { log, room: makeRoom } = stage.org();
     const bob = await log.addMember();
     const room = await makeRoom([bob]);
-    const owner = await TestMember.connect(stage, { device: firstDevice(log.owner), rooms: [room] });
+    const owner = await TestMember.connect(stage, {
+      device: firstDevice(log.owner),
+      rooms: [room],
+    });
     const joiner = await TestMember.connect(stage, { device: firstDevice(bob), rooms: [room] });
     await owner.create(room);
     await joiner.join(room);
@@ -136,7 +139,9 @@ describe("inboxes and fences", () => {
     const filters = async (member: TestMember) => {
       const subject = `$JS.API.CONSUMER.INFO.ROOMS.${member.device.certificate.nkey}`;
       const answer = await relay.connection.request(subject, "");
-      const { config } = answer.json<{ config?: { filter_subject?: string; filter_subjects?: string[] } }>();
+      const { config } = answer.json<{
+        config?: { filter_subject?: string; filter_subjects?: string[] };
+      }>();
       return config?.filter_subjects ?? [config?.filter_subject];
     };
     await log.setRole(bob, { kind: "room", id: room }, undefined);
@@ -158,7 +163,9 @@ describe("inboxes and fences", () => {
     const { log } = stage.org();
     const { owner } = await pairInRoom();
     await expect
-      .poll(async () => (await owner.call("GetLog", { from: 0n, maxRecords: 1_000 })).records.length)
+      .poll(
+        async () => (await owner.call("GetLog", { from: 0n, maxRecords: 1_000 })).records.length,
+      )
       .toBe(log.size);
     const { records, checkpoint } = await owner.call("GetLog", { from: 1n, maxRecords: 2 });
     expect(records).toEqual(log.records.slice(1, 3));
@@ -172,7 +179,10 @@ describe("a stream that is full", () => {
     await stage.relay();
     const { log, room: makeRoom } = stage.org();
     const room = await makeRoom();
-    using owner = await TestMember.connect(stage, { device: firstDevice(log.owner), rooms: [room] });
+    using owner = await TestMember.connect(stage, {
+      device: firstDevice(log.owner),
+      rooms: [room],
+    });
     await owner.create(room);
     const inbox = await owner.call("OpenInbox", {
       pass: await owner.pass([room]),
@@ -194,7 +204,10 @@ describe("a stream that is full", () => {
       kind: "Limit",
       retryable: true,
     });
-    const { nextIndex } = await owner.call("GetHandshakes", { roomId: idBytes(room), fromIndex: 0n });
+    const { nextIndex } = await owner.call("GetHandshakes", {
+      roomId: idBytes(room),
+      fromIndex: 0n,
+    });
     expect(nextIndex).toBe(1n);
     expect(await pull(owner.user)).toHaveLength(stored + 1);
   }, 120_000);

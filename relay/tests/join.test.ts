@@ -14,14 +14,17 @@ describe("a room on a real server", () => {
 
   afterAll(async () => {
     await stage[Symbol.asyncDispose]();
-    expect(stage.troubles).toEqual([]);
+    stage.requireQuiet();
   });
 
   it("[F4] is created, joined by a grant, fenced, and read through an inbox", async () => {
     const { log, room: makeRoom } = stage.org();
     const bob = await log.addMember();
     const room = await makeRoom([bob]);
-    using owner = await TestMember.connect(stage, { device: firstDevice(log.owner), rooms: [room] });
+    using owner = await TestMember.connect(stage, {
+      device: firstDevice(log.owner),
+      rooms: [room],
+    });
     using joiner = await TestMember.connect(stage, { device: firstDevice(bob), rooms: [room] });
     await owner.create(room);
     await joiner.join(room);

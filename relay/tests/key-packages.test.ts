@@ -1,9 +1,9 @@
+import { readFileSync } from "node:fs";
 import { idBytes, type RoomId } from "@cloister/base";
 import { createMemberEngine } from "@cloister/group-engine/member";
 import { memberWasmHref } from "@cloister/group-engine/wasm-paths";
 import { encodeLeafCredential } from "@cloister/rules";
-import { firstDevice, testDevice, type TestAccount } from "@cloister/rules/testing";
-import { readFileSync } from "node:fs";
+import { firstDevice, type TestAccount, testDevice } from "@cloister/rules/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DeliveryStage } from "./delivery-stage.ts";
 import { readHandshake, TestMember } from "./test-member.ts";
@@ -31,7 +31,7 @@ describe("key packages", () => {
 
   afterAll(async () => {
     await stage[Symbol.asyncDispose]();
-    expect(stage.troubles).toEqual([]);
+    stage.requireQuiet();
   });
 
   const packagesOf = (member: TestMember, count: number) =>
@@ -46,7 +46,9 @@ describe("key packages", () => {
 
   it(`gives each to one of ${racers} racing claimers, over two relays`, async () => {
     const keyPackages = packagesOf(joiner, 12);
-    expect(await joiner.call("PublishKeyPackages", { keyPackages })).toMatchObject({ available: 12 });
+    expect(await joiner.call("PublishKeyPackages", { keyPackages })).toMatchObject({
+      available: 12,
+    });
     const claims = await Promise.all(Array.from({ length: racers }, claim));
     const given = claims.filter((text) => text !== "");
     const published = keyPackages.map((bytes) => Buffer.from(bytes).toString("hex"));

@@ -94,7 +94,9 @@ describe("startNatsServer", () => {
     for (const file of await readdir(options.folder, { recursive: true, withFileTypes: true })) {
       if (!file.isFile()) continue;
       const bytes = await readFile(join(file.parentPath, file.name));
-      expect(bytes.includes(key.slice(1)) || bytes.includes(Buffer.from(key.slice(1), "hex"))).toBe(false);
+      expect(bytes.includes(key.slice(1)) || bytes.includes(Buffer.from(key.slice(1), "hex"))).toBe(
+        false,
+      );
     }
   });
 
@@ -103,7 +105,9 @@ describe("startNatsServer", () => {
     const before = server.state;
     if (before.kind !== "running") throw new Error(before.kind);
     process.kill(before.pid, "SIGKILL");
-    await expect.poll(() => states.filter(({ kind }) => kind === "running").length, { timeout: 20_000 }).toBe(2);
+    await expect
+      .poll(() => states.filter(({ kind }) => kind === "running").length, { timeout: 20_000 })
+      .toBe(2);
     const connection = await connectDelivery();
     await connection.close();
   });

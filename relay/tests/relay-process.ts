@@ -6,7 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { idBytes } from "@cloister/base";
 import { accountsV1, encodeReply } from "@cloister/proto";
-import { createBox, NkeyPair, writeSealedFile, writeServiceCredentials } from "@cloister/server-kit";
+import {
+  createBox,
+  NkeyPair,
+  writeSealedFile,
+  writeServiceCredentials,
+} from "@cloister/server-kit";
 import { signUser, type TestServiceAccount } from "@cloister/testkit";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { DeliveryStage } from "./delivery-stage.ts";

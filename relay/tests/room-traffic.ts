@@ -12,7 +12,9 @@ export async function send(
   const plaintext = Buffer.from(message.text.padEnd(message.padBytes ?? 0));
   const groupId = member.groupId(room);
   const sealed = member.engine.seal({ groupId, plaintext, aad: new Uint8Array() });
-  const payload = roomsV1.RoomRecord.encode({ content: { $case: "sealed", value: sealed } }).finish();
+  const payload = roomsV1.RoomRecord.encode({
+    content: { $case: "sealed", value: sealed },
+  }).finish();
   return publish(member.user.connection, {
     subject: roomSubject(room, member.device.certificate.nkey),
     payload,
@@ -38,4 +40,3 @@ export async function receive(
   }
   return { texts, fences };
 }
-

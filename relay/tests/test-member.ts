@@ -61,7 +61,11 @@ export class TestMember implements Disposable {
 
   static async connect(
     stage: DeliveryStage,
-    at: { readonly org?: StagedOrg; readonly device: TestDevice; readonly rooms?: readonly RoomId[] },
+    at: {
+      readonly org?: StagedOrg;
+      readonly device: TestDevice;
+      readonly rooms?: readonly RoomId[];
+    },
   ): Promise<TestMember> {
     const org = at.org ?? stage.org();
     const pair = NkeyPair.fromSeedBytes("user", at.device.nkeySeed);
@@ -171,7 +175,10 @@ export class TestMember implements Disposable {
     return this.sign(room, { index: head.index + 1, epoch, ...partsOf(bundle) }, options);
   }
 
-  async commit(room: RoomId, options: Parameters<TestMember["committing"]>[1] = {}): Promise<Uint8Array> {
+  async commit(
+    room: RoomId,
+    options: Parameters<TestMember["committing"]>[1] = {},
+  ): Promise<Uint8Array> {
     const record = await this.committing(room, options);
     await this.call("AppendHandshake", { handshake: record });
     this.engine.mergePending(this.groupId(room));

@@ -1,7 +1,14 @@
-import type { EpochMs, OrgId, RoomId } from "@cloister/base";
+import type { OrgId, RoomId } from "@cloister/base";
 import { parseUserNkey, type UserNkey } from "@cloister/proto";
+import {
+  type DeviceView,
+  deviceByNkey,
+  isMember,
+  type LogReplica,
+  type RoomFact,
+  roomAt,
+} from "@cloister/rules";
 import type { LogFollower, ServiceCaller } from "@cloister/server-kit";
-import { deviceByNkey, type DeviceView, isMember, type LogReplica, roomAt, type RoomFact } from "@cloister/rules";
 import { relayErrors } from "../errors.ts";
 import { LOG_GRACE_MS } from "../limits.ts";
 import type { OrgDirectory } from "../orgs/org-directory.ts";
@@ -80,5 +87,3 @@ export async function memberRoom(
   if (found === undefined) throw relayErrors.ERR_RELAY_ROOM_UNKNOWN("no such room for this device");
   return found;
 }
-
-export type Now = () => EpochMs;

@@ -3,7 +3,7 @@ import { type relayV1, roomsV1, statementsV1 } from "@cloister/proto";
 import { relayErrors } from "../errors.ts";
 import { MAX_ANSWER_BYTES } from "../limits.ts";
 import { safeNumber } from "../rooms/handshake-record.ts";
-import { type RoomState, headOf, nextIndexOf } from "../rooms/room-state.ts";
+import { headOf, nextIndexOf, type RoomState } from "../rooms/room-state.ts";
 import type { DeliveryContext } from "./context.ts";
 import { type DeviceCaller, memberRoom } from "./device-caller.ts";
 import { requireGrant } from "./require-grant.ts";
@@ -71,7 +71,9 @@ export async function getHandshakes(
     const size = stored.handshake.length + stored.ratchetTree.length;
     // The first is always given: a tree too large to go with it can be fetched by joining anew.
     if (bytes + size > MAX_ANSWER_BYTES && handshakes.length > 0) break;
-    handshakes.push(size > MAX_ANSWER_BYTES ? { ...stored, ratchetTree: new Uint8Array() } : stored);
+    handshakes.push(
+      size > MAX_ANSWER_BYTES ? { ...stored, ratchetTree: new Uint8Array() } : stored,
+    );
     bytes += size;
   }
   return { handshakes, nextIndex: BigInt(nextIndexOf(state)) };

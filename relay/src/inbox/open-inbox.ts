@@ -1,8 +1,8 @@
 import { idBytes, type RoomId, roomIdFromBytes } from "@cloister/base";
 import { fenceSubject, type relayV1, streamNames } from "@cloister/proto";
 import { verifyPass } from "@cloister/rules";
-import { safeNumber } from "../rooms/handshake-record.ts";
 import type { DeviceCaller } from "../handlers/device-caller.ts";
+import { safeNumber } from "../rooms/handshake-record.ts";
 import type { JetStreamApi } from "../store/jetstream-api.ts";
 import { InboxConsumers } from "./inbox-consumers.ts";
 import { restrictDevice } from "./removal.ts";

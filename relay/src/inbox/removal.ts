@@ -1,7 +1,7 @@
 import { accountIdFromBytes, deviceIdFromBytes } from "@cloister/base";
-import { isNkey } from "@cloister/server-kit";
-import { deviceAt, deviceByNkey, devicesOf, isMember, type LogReplica } from "@cloister/rules";
 import type { UserNkey } from "@cloister/proto";
+import { deviceAt, deviceByNkey, devicesOf, isMember, type LogReplica } from "@cloister/rules";
+import { isNkey } from "@cloister/server-kit";
 import type { InboxConsumers } from "./inbox-consumers.ts";
 
 /** Takes away whatever of a device's inbox the log does not give it. */

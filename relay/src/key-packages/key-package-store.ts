@@ -1,10 +1,6 @@
 import { relayErrors } from "../errors.ts";
 import { MAX_KEY_PACKAGES_PER_DEVICE } from "../limits.ts";
-import {
-  deliveryStreams,
-  deliverySubjects,
-  type PackageOwner,
-} from "../store/delivery-streams.ts";
+import { deliveryStreams, deliverySubjects, type PackageOwner } from "../store/delivery-streams.ts";
 import type { JetStreamApi } from "../store/jetstream-api.ts";
 import { isStoreProblem } from "../store/store-error.ts";
 

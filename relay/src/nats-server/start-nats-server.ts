@@ -112,5 +112,7 @@ export async function openJetStreamKey(folder: string, box: SealingKey): Promise
   const sealed = (await readPrivateFile(path)) ?? new Uint8Array();
   using key = box.openSealed(keyPurpose, sealed);
   // A letter first: the configuration reads a value that starts with a digit as a number.
-  return key.expose((bytes) => SecretBytes.from(utf8Bytes(`k${Buffer.from(bytes).toString("hex")}`)));
+  return key.expose((bytes) =>
+    SecretBytes.from(utf8Bytes(`k${Buffer.from(bytes).toString("hex")}`)),
+  );
 }

@@ -1,11 +1,6 @@
 import { orgIdFromBytes, publicKeyBytes } from "@cloister/base";
-import {
-  callNats,
-  nkeyBytesOf,
-  parseNkey,
-  serviceRequestSubject,
-} from "@cloister/server-kit";
 import type { UserNkey } from "@cloister/proto";
+import { callNats, nkeyBytesOf, parseNkey, serviceRequestSubject } from "@cloister/server-kit";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { OrgAccount } from "../orgs/org-directory.ts";
 import type { RelayKeys } from "./relay-keys.ts";

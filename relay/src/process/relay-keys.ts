@@ -1,12 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from "node:crypto";
 import { join } from "node:path";
 import { publicKeyFromBytes, type Signer } from "@cloister/base";
-import {
-  createPrivateFile,
-  NkeyPair,
-  readSealedFile,
-  type SealingKey,
-} from "@cloister/server-kit";
+import { createPrivateFile, NkeyPair, readSealedFile, type SealingKey } from "@cloister/server-kit";
 
 /** DER of an Ed25519 key up to its 32 bytes (RFC 8410 §4 and §7). */
 const pkcs8Head = Buffer.from("302e020100300506032b657004220420", "hex");

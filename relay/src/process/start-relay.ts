@@ -6,6 +6,7 @@ import {
   type BoxOptions,
   connectNats,
   openBox,
+  type RunningService,
   readServiceCredentials,
   type SealingKey,
   type ServiceCredentials,
@@ -38,7 +39,10 @@ export interface StartRelayDeps {
 const users = { delivery: "relay", log: "relay-log" } as const;
 
 /** Starts the Delivery Service over a nats-server that runs. Serves when this returns. */
-export async function startRelay(config: RelayConfig, deps: StartRelayDeps = {}): Promise<Relay> {
+export async function startRelay(
+  config: RelayConfig,
+  deps: StartRelayDeps = {},
+): Promise<Relay & RunningService> {
   await using stack = new AsyncDisposableStack();
   const box = stack.use(await openBox(config.stateDir, config));
   const keys = stack.use(await openRelayKeys(config.stateDir, box));
@@ -70,7 +74,11 @@ export async function startRelay(config: RelayConfig, deps: StartRelayDeps = {})
   });
   stack.use(relay);
   const running = stack.move();
-  return { ...relay, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return {
+    ...relay,
+    ready: Promise.resolve(),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
 }
 
 interface Opening {

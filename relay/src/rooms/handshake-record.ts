@@ -1,6 +1,6 @@
 import {
-  deviceIdFromBytes,
   type DeviceId,
+  deviceIdFromBytes,
   type OrgId,
   orgIdFromBytes,
   type RoomId,

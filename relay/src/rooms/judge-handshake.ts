@@ -1,5 +1,10 @@
 import type { EpochMs, Verified } from "@cloister/base";
-import { type HandshakeView, type LogReplica, verifyCreation, verifyHandshake } from "@cloister/rules";
+import {
+  type HandshakeView,
+  type LogReplica,
+  verifyCreation,
+  verifyHandshake,
+} from "@cloister/rules";
 import type { HandshakeRecord } from "./handshake-record.ts";
 import { nextIndexOf, type RoomState } from "./room-state.ts";
 import type { Step } from "./succession.ts";

@@ -49,7 +49,9 @@ export class RoomStore {
   /** Stores a handshake if none came since `state`. Throws ERR_RELAY_STORE_SEQUENCE otherwise. */
   async append(key: RoomKey, state: RoomState, record: HandshakeRecord): Promise<number> {
     const subject = deliverySubjects.handshakes(key.org, key.room);
-    return this.#api.publish(subject, record.bytes, { expectedLastSequence: lastSequenceOf(state) });
+    return this.#api.publish(subject, record.bytes, {
+      expectedLastSequence: lastSequenceOf(state),
+    });
   }
 
   /** The stored bytes of one handshake of the room. */

@@ -4,7 +4,13 @@ import { parseMessage } from "@cloister/proto";
 import { relayErrors } from "../errors.ts";
 import { MAX_CANDIDATES } from "../limits.ts";
 import type { HandshakeRecord } from "./handshake-record.ts";
-import { nextIndexOf, type RoomState, type Successor, type Tip, withHandshake } from "./room-state.ts";
+import {
+  nextIndexOf,
+  type RoomState,
+  type Successor,
+  type Tip,
+  withHandshake,
+} from "./room-state.ts";
 
 /**
  * Upon what a handshake builds: upon the candidate that its commit names, or, where it refuses one,

@@ -45,7 +45,10 @@ export interface DeliverySizes {
 }
 
 /** Creates what is missing and brings the rest to these settings; any number of relays may do so. */
-export async function ensureDeliveryStreams(api: JetStreamApi, sizes: DeliverySizes): Promise<void> {
+export async function ensureDeliveryStreams(
+  api: JetStreamApi,
+  sizes: DeliverySizes,
+): Promise<void> {
   for (const config of deliveryStreamConfigs(sizes)) await api.ensureStream(config);
 }
 

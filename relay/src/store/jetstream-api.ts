@@ -1,5 +1,5 @@
-import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { natsError } from "@cloister/server-kit";
+import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { relayErrors } from "../errors.ts";
 import { STORE_TIMEOUT_MS } from "../limits.ts";
 import { isStoreProblem, storeError } from "./store-error.ts";
@@ -26,7 +26,11 @@ export interface StreamFacts {
 }
 
 interface ApiAnswer {
-  readonly error?: { readonly code: number; readonly err_code: number; readonly description: string };
+  readonly error?: {
+    readonly code: number;
+    readonly err_code: number;
+    readonly description: string;
+  };
 }
 
 /**
@@ -55,7 +59,8 @@ export class JetStreamApi {
     let facts: StreamFacts | undefined;
     // The server answers with at most 100,000 subjects at a time.
     for (let offset = 0; ; ) {
-      const question = subjectsFilter === undefined ? {} : { subjects_filter: subjectsFilter, offset };
+      const question =
+        subjectsFilter === undefined ? {} : { subjects_filter: subjectsFilter, offset };
       const info = (await this.call(`STREAM.INFO.${stream}`, question)) as StreamInfoAnswer;
       const page = Object.entries(info.state.subjects ?? {});
       for (const [subject, count] of page) subjects.set(subject, count);

@@ -43,10 +43,6 @@ export async function readValue(place: ValuePlace): Promise<Uint8Array | undefin
   return hasHash(value, first.header(hashHeader)) ? value : undefined;
 }
 
-export async function deleteValue(place: ValuePlace): Promise<void> {
-  await place.api.purge(place.stream, `${place.subject}.*`);
-}
-
 function hasHash(value: Uint8Array, hex: string): boolean {
   try {
     return equalBytes(sha256(value), parseHex(hex));
