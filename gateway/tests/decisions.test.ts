@@ -23,6 +23,7 @@ import { NkeyPair, parseNatsJwt } from "@cloister/server-kit";
 import { createOrgStreams, publish, Violations } from "@cloister/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Authenticator } from "./support/authenticator.ts";
+import { statementWithoutRight } from "./support/forge.ts";
 import { refusal } from "./support/http-client.ts";
 import { GatewayStack, type Session } from "./support/stack.ts";
 
@@ -325,7 +326,10 @@ describe("[F49] the NATS token", () => {
 describe("[F12] owners and users", () => {
   const submit = async (account: TestAccount, body: Parameters<typeof stack.org.sign>[0]) => {
     const device = firstDevice(account);
-    const statement = await stack.org.sign(body, { device });
+    const statement =
+      account === stack.org.owner
+        ? await stack.org.sign(body)
+        : await statementWithoutRight(stack.org, { body, device });
     return stack.client.call("SubmitStatement", { statement }, stack.deviceCaller(device));
   };
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   type EpochMs,
   idBytes,
@@ -18,20 +19,25 @@ import {
 import { encodeUserJwt, MAX_ROOMS_PER_USER_JWT } from "@cloister/server-kit";
 import { decisionMessage } from "../decisions/decision-message.ts";
 import { decisionEndMs } from "../decisions/expiry.ts";
+import { firstIssueSecond } from "../decisions/issue-time.ts";
 import { decisionQuery } from "../decisions/query.ts";
 import { refusalOf } from "../decisions/refusal.ts";
 import { gatewayErrors } from "../errors.ts";
 import type { GatewayParts } from "../gateway-parts.ts";
-import type { SessionCaller } from "../rpc/caller.ts";
+import { MAX_ISSUE_WAIT_MS } from "../limits.ts";
+import type { OrgView, SessionCaller } from "../rpc/caller.ts";
 
 type ConnectResponse = gatewayV1.ConnectResponse;
 
 /** Decides over the rooms; signs a NATS token and a pass that name those allowed and no other. */
 export async function connect(
   parts: GatewayParts,
-  caller: SessionCaller,
+  admitted: SessionCaller,
   request: gatewayV1.ConnectRequest,
 ): Promise<ConnectResponse> {
+  await untilIssuable(parts, admitted);
+  // From here to the token's time nothing waits: what the token says is what the log says then.
+  const caller = { ...admitted, view: newestView(parts, admitted.view) };
   const nowMs = parts.clock.now();
   const decisions = decideAll(caller, request, nowMs);
   const rooms = decisions.filter(({ allowed }) => allowed).map(({ room }) => room);
@@ -45,6 +51,19 @@ export async function connect(
     natsUrls: [...parts.natsUrls],
     decisions: decisions.map(decisionMessage),
   };
+}
+
+async function untilIssuable(parts: GatewayParts, { view, device }: SessionCaller): Promise<void> {
+  const { account } = device.certificate;
+  const nowMs = parts.clock.now();
+  const second = firstIssueSecond(view.state, { account, nowMs });
+  const waitMs = Math.min(second * 1_000 - nowMs, MAX_ISSUE_WAIT_MS);
+  if (waitMs > 0) await delay(waitMs);
+}
+
+function newestView(parts: GatewayParts, view: OrgView): OrgView {
+  const replica = parts.logs.replica(view.org);
+  return replica === undefined ? view : { org: view.org, state: replica.state, at: replica.size };
 }
 
 function decideAll(
