@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,6 @@ import {
   connectNats,
   createCertificateAuthority,
   freePorts,
-  issueServerCertificate,
   NkeyPair,
   natsConfigText,
   resolveNatsServer,
@@ -16,6 +15,7 @@ import {
 import type { NatsConnection } from "@nats-io/nats-core";
 import { createFleet, preloadOf, signUser, type TestFleet, type TestOrg } from "./nats-fleet.ts";
 import { NatsProcess } from "./nats-process.ts";
+import { writeTls } from "./test-tls.ts";
 
 /** Folder whose go.mod pins the server. */
 export const natsModuleDir = fileURLToPath(new URL("../../deploy/servers/nats", import.meta.url));
@@ -44,6 +44,7 @@ export interface TestNats extends AsyncDisposable {
   readonly certFile: string;
   readonly keyFile: string;
   readonly dataDir: string;
+  readonly configFile: string;
   readonly logFile: string;
   readonly fleet: TestFleet;
   readonly process: NatsProcess;
@@ -124,6 +125,7 @@ export async function startNats(options: StartNatsOptions = {}): Promise<TestNat
     authority,
     ...tls,
     dataDir: join(dir, "data"),
+    configFile,
     logFile,
     fleet,
     process: server,
@@ -149,17 +151,4 @@ export async function startNats(options: StartNatsOptions = {}): Promise<TestNat
       await rm(dir, { recursive: true, force: true });
     },
   };
-}
-
-async function writeTls(dir: string, authority: CertificateAuthority) {
-  const hosts = ["localhost", "127.0.0.1", "::1"];
-  const issued = await issueServerCertificate(authority, { hosts, nowMs: Date.now() });
-  await mkdir(join(dir, "tls"), { mode: 0o700 });
-  const caFile = join(dir, "tls", "ca.pem");
-  const certFile = join(dir, "tls", "cert.pem");
-  const keyFile = join(dir, "tls", "key.pem");
-  await writeFile(caFile, authority.certPem);
-  await writeFile(certFile, issued.certPem);
-  await writeFile(keyFile, issued.keyPem, { mode: 0o600 });
-  return { caFile, certFile, keyFile };
 }

@@ -24,7 +24,7 @@ import {
 } from "@cloister/testkit";
 import { createInbox } from "@nats-io/nats-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { newRoom, player, type Stage, setStage } from "./nats-isolation-stage.ts";
+import { lastOf, newRoom, player, type Stage, setStage } from "./nats-isolation-stage.ts";
 
 /** Fences, batches, message ids, and the one thing NATS does not confine: the reply subject. */
 let stage: Stage;
@@ -273,6 +273,30 @@ describe("the reply subject, which no permission covers", () => {
       (found) => found.length > 0,
     );
     expect(names).toEqual(["evil"]);
+  });
+
+  test("[F49] control: the second form of acknowledgement, if it were granted, pulls another's messages", async () => {
+    await using old = await startNats({ orgs: ["alpha"] });
+    const { store, storeTemplate } = old.org("alpha");
+    const memberKey = NkeyPair.generate("account");
+    const scope = memberScope(memberKey.publicKey);
+    const allow = [...scope.template.pub.allow, "$JS.ACK.*.*.ROOMS.{{subject()}}.>"];
+    const wide = { ...scope, template: { ...scope.template, pub: { allow } } };
+    await pushAccount(old, { ...storeTemplate, scopes: [...storeTemplate.scopes, wide] });
+    const relay = await old.relay(old.org("alpha"));
+    await createOrgStreams(relay.connection);
+    const room = newRoom();
+    const victim = NkeyPair.generate("user");
+    await createConsumer(relay.connection, { device: victim.publicKey, rooms: [room] });
+    await publish(relay.connection, { subject: fenceSubject(room), payload: "for the victim" });
+    const pair = NkeyPair.generate("user");
+    const jwt = signUser({ account: store, key: memberKey, user: pair });
+    const { connection } = await old.connect({ jwt, pair });
+    const inbox = createInbox(inboxPrefix(pair.publicKey));
+    const stolen = connection.subscribe(inbox, { max: 1 });
+    const ack = `$JS.ACK.ROOMS.${victim.publicKey}.ROOMS.${pair.publicKey}.1.1.1`;
+    connection.publish(ack, "+NXT", { reply: inbox });
+    for await (const message of stolen) expect(message.string()).toBe("for the victim");
   });
 
   test("[F49] refused: handshakes and their stream, in the account of the Delivery Service", async () => {
