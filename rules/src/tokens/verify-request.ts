@@ -17,7 +17,7 @@ import { type commonV1, parseMessage } from "@cloister/proto";
 import { rulesErrors } from "../errors.ts";
 import { type DeviceView, liveDevice } from "../state/devices.ts";
 import { type InviteView, inviteAt } from "../state/invites.ts";
-import { type OrgState, orgOf } from "../state/org-state.ts";
+import { logTimeAt, type OrgState, orgOf } from "../state/org-state.ts";
 import { type SessionView, verifySession } from "./verify-session.ts";
 
 /** A request as read, nothing of it verified: for finding the org, or for methods open to everybody. */
@@ -139,9 +139,14 @@ function sessionCaller(state: OrgState, token: Uint8Array, query: RequestQuery):
   return { caller: { kind: "session", session }, publicKey: session.sessionKey };
 }
 
-/** An invitation opens the log and its own acceptance, whose repetition finds it used. */
+/**
+ * An invitation opens the log and its own acceptance. It ends here by the clock as well: the time of
+ * a log that nobody appends to stands still.
+ */
 function invitationCaller(state: OrgState, id: Uint8Array, { at, nowMs }: RequestQuery): Caller {
-  const invite = inviteAt(state, { invite: inviteIdFromBytes(id), at, timeMs: nowMs });
+  const logMs = logTimeAt(state, at);
+  const timeMs = nowMs > logMs ? nowMs : logMs;
+  const invite = inviteAt(state, { invite: inviteIdFromBytes(id), at, timeMs });
   if (invite === undefined) throw rulesErrors.ERR_POLICY_INVITE_UNKNOWN("no such invitation");
   if (invite.status === "expired") {
     throw rulesErrors.ERR_POLICY_INVITE_EXPIRED("the invitation has expired");
