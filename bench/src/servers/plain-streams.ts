@@ -12,6 +12,8 @@ export async function createPlainStream(user: PlainUser): Promise<void> {
     name: plainStream.name,
     subjects: [`${plainStream.subject}.>`],
     max_bytes: -1,
+    // Unsaid, the server allows 1,000.
+    max_consumers: 100_000,
     allow_atomic: true,
     allow_direct: true,
   });
