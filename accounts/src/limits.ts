@@ -43,11 +43,5 @@ export const ORG_CONNECTIONS = 10_000;
 export const SERVICE_STREAMS = 32;
 export const SERVICE_CONSUMERS = 10_000;
 
-/** Revocations in one account token, which must fit into one message; more become "everybody". */
-export const MAX_ACCOUNT_REVOCATIONS = 2_000;
-
-/** Tokens issued up to this long after a loss are refused as well: see `revocationsOf`. */
-export const REVOCATION_MARGIN_SECONDS = 2;
-
 /** How often a lost compare-and-set of a record is tried anew within one call. */
 export const MAX_STATE_ATTEMPTS = 20;

@@ -28,7 +28,7 @@ class AccountsProcess implements AsyncDisposable {
   }
 
   async ready(): Promise<void> {
-    await expect.poll(() => this.#log, { timeout: 20_000 }).toContain('"message":"ready"');
+    await this.#until(() => this.#log.includes('"message":"ready"'));
   }
 
   async end(signal: NodeJS.Signals): Promise<number | null> {
@@ -43,8 +43,16 @@ class AccountsProcess implements AsyncDisposable {
 
   /** Its own exit, without a signal of ours. */
   async exited(): Promise<number | null> {
-    await expect.poll(() => this.#child.exitCode, { timeout: 20_000 }).not.toBeNull();
+    await this.#until(() => this.#child.exitCode !== null);
     return this.#child.exitCode;
+  }
+
+  async #until(isSo: () => boolean): Promise<void> {
+    const deadline = Date.now() + 20_000;
+    while (!isSo()) {
+      if (Date.now() > deadline) throw new Error(`the process did not get there:\n${this.#log}`);
+      await sleep(20);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,14 +10,13 @@ import {
 } from "@cloister/base";
 import { statementsV1 } from "@cloister/proto";
 import {
-  appendRecord,
   type LogReplica,
-  openReplica,
   type PreparedEntry,
   prepareEntry,
   prepareGenesis,
   signEntry,
 } from "@cloister/rules";
+import { memberRules } from "@cloister/server-kit";
 import { accountsErrors } from "../errors.ts";
 import { MAX_APPEND_ATTEMPTS } from "../limits.ts";
 import type { LogStream, StoredRecord } from "./log-stream.ts";
@@ -44,6 +43,7 @@ export class OrgLog {
   readonly #options: OrgLogOptions;
   readonly #positions = new Map<string, number>();
   readonly #sequences: number[] = [];
+  readonly #rules = memberRules();
   #replica: LogReplica | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -153,8 +153,8 @@ export class OrgLog {
     try {
       this.#replica =
         this.#replica === undefined
-          ? openReplica({ record, org })
-          : appendRecord(this.#replica, record);
+          ? this.#rules.open(org, record)
+          : this.#rules.append(this.#replica, record);
     } catch (error) {
       throw isCloisterError(error) ? brokenLog(org, error) : error;
     }

@@ -10,12 +10,12 @@ import {
   orgAccount,
   type RevocationList,
   relayScope,
+  revocationsOf,
   storeAccount,
 } from "@cloister/server-kit";
 import type { FleetFacts } from "../init/fleet-file.ts";
 import { ORG_CONNECTIONS, ORG_CONSUMERS, ORG_STREAMS } from "../limits.ts";
 import type { AccountRecord, OrgAccountKeys } from "./records.ts";
-import { revocationsOf } from "./revocations.ts";
 
 export interface AccountInput {
   readonly org: OrgId;

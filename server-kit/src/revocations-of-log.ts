@@ -1,7 +1,18 @@
 import type { AccountId } from "@cloister/base";
 import type { LevelPolicy, OrgState, RoleName } from "@cloister/rules";
-import { allUsers, MAX_USER_JWT_SECONDS, type RevocationList } from "@cloister/server-kit";
-import { MAX_ACCOUNT_REVOCATIONS, REVOCATION_MARGIN_SECONDS } from "../limits.ts";
+import { MAX_USER_JWT_SECONDS } from "./limits.ts";
+import type { RevocationList } from "./nats-jwt/claims.ts";
+import type { Nkey } from "./nats-jwt/nkey-codec.ts";
+import { allUsers } from "./nats-jwt/revocations.ts";
+
+/** Revocations in one account token, which must fit into one message; more become "everybody". */
+export const MAX_ACCOUNT_REVOCATIONS = 2_000;
+
+/** Tokens issued up to this long after a loss are refused as well: see {@link revocationsOf}. */
+export const REVOCATION_MARGIN_SECONDS = 2;
+
+/** The part of an org's state that tells who lost what. */
+export type LossFacts = Pick<OrgState, "entries" | "roles" | "policies" | "devices">;
 
 /**
  * Which user tokens count no more, as the log says it: those of revoked devices, and those of every
@@ -11,7 +22,7 @@ import { MAX_ACCOUNT_REVOCATIONS, REVOCATION_MARGIN_SECONDS } from "../limits.ts
  * Only losses of the last hour are listed, for no token lives longer. The margin covers a gateway
  * that had not read the loss yet, and clocks that differ by less.
  */
-export function revocationsOf(state: OrgState, nowSeconds: number): RevocationList {
+export function revocationsOf(state: LossFacts, nowSeconds: number): RevocationList {
   const oldestMs = (nowSeconds - MAX_USER_JWT_SECONDS - REVOCATION_MARGIN_SECONDS) * 1000;
   const first = firstSince(state, oldestMs);
   const losses = accountLosses(state, first);
@@ -31,26 +42,39 @@ export function revocationsOf(state: OrgState, nowSeconds: number): RevocationLi
   return bounded(revoked);
 }
 
+/**
+ * For gateways: the time of issue that a user's next token needs, so that servers which refuse its
+ * older ones take it. Only who has read the losses can tell, so an old decision gets no token.
+ */
+export function issueSecondsFor(
+  state: LossFacts,
+  input: { readonly user: Nkey<"user">; readonly nowSeconds: number },
+): number {
+  const revoked = revocationsOf(state, input.nowSeconds);
+  const atSeconds = Math.max(revoked[input.user] ?? 0, revoked[allUsers] ?? 0);
+  return Math.max(input.nowSeconds, atSeconds + 1);
+}
+
 /** Too many for one token: then every device connects again. */
 function bounded(revoked: ReadonlyMap<string, number>): RevocationList {
   if (revoked.size <= MAX_ACCOUNT_REVOCATIONS) return Object.fromEntries(revoked);
   return { [allUsers]: Math.max(...revoked.values()) };
 }
 
-function secondsAt(state: OrgState, position: number): number {
+function secondsAt(state: LossFacts, position: number): number {
   const timeMs = state.entries[position]?.timeMs ?? 0;
   return Math.floor(timeMs / 1000) + REVOCATION_MARGIN_SECONDS;
 }
 
 /** The first position whose entry is not older; log time never decreases. */
-function firstSince(state: OrgState, oldestMs: number): number {
+function firstSince(state: LossFacts, oldestMs: number): number {
   let first = state.entries.length;
   while (first > 0 && (state.entries[first - 1]?.timeMs ?? 0) >= oldestMs) first -= 1;
   return first;
 }
 
 /** The newest loss of each account at or after `first`. */
-function accountLosses(state: OrgState, first: number): ReadonlyMap<AccountId, number> {
+function accountLosses(state: LossFacts, first: number): ReadonlyMap<AccountId, number> {
   const losses = new Map<AccountId, number>();
   const note = (account: AccountId, position: number) => {
     losses.set(account, Math.max(losses.get(account) ?? 0, position));
