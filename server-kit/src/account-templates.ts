@@ -99,7 +99,10 @@ export function orgAccount(input: OrgAccountInput): AccountTemplate {
     scopes: [memberScope(input.memberKey)],
     imports: [
       ...storeSubjects.map(({ name, subject }) => ({
-        ...{ name, subject, account: input.storeAccount, type: "service" as const },
+        name,
+        subject,
+        account: input.storeAccount,
+        type: "service" as const,
       })),
       serviceImport({ service: "ds", from: input.deliveryAccount, into: account }),
       serviceImport({ service: "log", from: input.accountsAccount, into: account }),
@@ -134,7 +137,10 @@ export function storeAccount(input: StoreAccountInput): AccountTemplate {
     scopes: [relayScope(input.relayKey)],
     imports: [],
     exports: storeSubjects.map(({ name, subject, answers }) => ({
-      ...{ name, subject, type: "service" as const, response_type: answers },
+      name,
+      subject,
+      type: "service" as const,
+      response_type: answers,
     })),
   };
 }

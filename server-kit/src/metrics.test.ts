@@ -33,7 +33,7 @@ test("[F100] counters, gauges and histograms in the text that Prometheus reads",
 test("a metric has one definition, and a stranger cannot make it grow for ever", () => {
   const metrics = new Metrics();
   const counter = metrics.counter("a", "A.");
-  expect(() => metrics.counter("a", "A.")).toThrow();
+  expect(() => metrics.counter("a", "A.")).toThrow("twice");
   for (let index = 0; index < 2_000; index += 1) counter.add(1, { x: String(index) });
   expect(metrics.text().split("\n").length).toBeLessThan(1_010);
 });

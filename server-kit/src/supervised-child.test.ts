@@ -25,8 +25,15 @@ async function child(lines: string, extra: Partial<SupervisedChildOptions> = {})
   const { path, sha256 } = await program(lines);
   const states: ChildState[] = [];
   const supervised = new SupervisedChild({
-    ...{ name: "test", program: path, args: [], sha256, environment: { A_SECRET: "hush" } },
-    ...{ logFile: join(dir, "log"), firstDelayMs: 10, maxDelayMs: 40, stopTimeoutMs: 300 },
+    name: "test",
+    program: path,
+    args: [],
+    sha256,
+    environment: { A_SECRET: "hush" },
+    logFile: join(dir, "log"),
+    firstDelayMs: 10,
+    maxDelayMs: 40,
+    stopTimeoutMs: 300,
     ready: async () => undefined,
     onState: (state) => states.push(state),
     ...extra,
@@ -86,8 +93,13 @@ describe("a supervised child", () => {
     if (supervised.state.kind === "running") process.kill(supervised.state.pid, "SIGKILL");
     await until(() => supervised.state.kind === "failed");
     const other = new SupervisedChild({
-      ...{ name: "other", program: path, args: [], environment: {}, sha256: "00" },
-      ...{ logFile: join(dir, "log2"), ready: async () => undefined },
+      name: "other",
+      program: path,
+      args: [],
+      environment: {},
+      sha256: "00",
+      logFile: join(dir, "log2"),
+      ready: async () => undefined,
     });
     await expect(other.start()).rejects.toMatchObject({ code: "ERR_BINARY_HASH" });
   });

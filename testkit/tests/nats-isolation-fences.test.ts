@@ -138,7 +138,9 @@ describe("batches and message ids", () => {
       headers: batchHeaders("b4", 2, true),
     });
     const reply = await publish(alice.connection, {
-      ...{ subject, payload: "2", headers: batchHeaders("b4", 2, true) },
+      subject,
+      payload: "2",
+      headers: batchHeaders("b4", 2, true),
     });
     // Whoever knew the id has ended the batch; its owner is never told that all was stored.
     expect(theft.count === 2 || theft.error !== undefined).toBe(true);
@@ -151,7 +153,9 @@ describe("batches and message ids", () => {
     const { mallory, two } = stage;
     const headers = { "Nats-Msg-Id": "stolen-before-use" };
     await publish(mallory.connection, {
-      ...{ subject: roomSubject(two, mallory.pair.publicKey), payload: "mine", headers },
+      subject: roomSubject(two, mallory.pair.publicKey),
+      payload: "mine",
+      headers,
     });
     const reply = await publish(alice.connection, { subject, payload: "hers", headers });
     expect(reply.duplicate).toBe(true);
@@ -254,12 +258,10 @@ describe("the reply subject, which no permission covers", () => {
     const { connection } = await old.connect({ jwt, pair });
     const own = roomSubject(two, pair.publicKey);
     const config = {
-      ...{
-        durable_name: "evil",
-        name: "evil",
-        ack_policy: "none",
-        filter_subject: `room.${one}.>`,
-      },
+      durable_name: "evil",
+      name: "evil",
+      ack_policy: "none",
+      filter_subject: `room.${one}.>`,
       deliver_subject: `_INBOX.${pair.publicKey}.evil`,
     };
     const payload = JSON.stringify({ stream_name: "ROOMS", config });

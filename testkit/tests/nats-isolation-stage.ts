@@ -48,7 +48,16 @@ export async function setStage(): Promise<Stage> {
   for (const device of devices) await createConsumer(relay.connection, device);
   const delivery = player(await nats.service("delivery"));
   return {
-    ...{ nats, alpha, beta, one, two, both, alice, mallory, relay, delivery },
+    nats,
+    alpha,
+    beta,
+    one,
+    two,
+    both,
+    alice,
+    mallory,
+    relay,
+    delivery,
     [Symbol.asyncDispose]: () => nats[Symbol.asyncDispose](),
   };
 }

@@ -59,7 +59,7 @@ function parseClaims(value: Record<string, unknown>): NatsClaims {
   const textsOk = [iss, sub].every((text) => typeof text === "string" && text !== "");
   const timesOk = [exp, nbf].every((time) => time === undefined || Number.isSafeInteger(time));
   if (!textsOk || !timesOk || !Number.isSafeInteger(iat) || !isRecord(nats)) {
-    throw kitErrors.ERR_JWT_MALFORMED("a claim is missing or of the wrong type");
+    throw kitErrors.ERR_JWT_MALFORMED("a claim of the token is missing or of the wrong type");
   }
   const { type, version } = nats;
   if (version !== 2 || typeof type !== "string" || !jwtTypes.includes(type)) {
@@ -68,7 +68,10 @@ function parseClaims(value: Record<string, unknown>): NatsClaims {
   return {
     jti: typeof jti === "string" ? jti : "",
     name: typeof name === "string" ? name : "",
-    ...{ iat, iss, sub, nats },
+    iat,
+    iss,
+    sub,
+    nats,
     ...(exp === undefined || exp === 0 ? {} : { exp }),
     ...(nbf === undefined || nbf === 0 ? {} : { nbf }),
   } as NatsClaims;
