@@ -1,7 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -83,7 +82,7 @@ const wasmFeatures = [
 ];
 
 function optimise(bytes: Uint8Array, name: string): Uint8Array {
-  const wasmOpt = createRequire(import.meta.url).resolve("binaryen/bin/wasm-opt");
+  const wasmOpt = fileURLToPath(import.meta.resolve("binaryen/bin/wasm-opt"));
   const input = join(cache, `${name}.unoptimised.wasm`);
   const output = join(cache, `${name}.wasm`);
   writeFileSync(input, bytes);

@@ -9,6 +9,8 @@ import { messageCalls } from "./member-messages.ts";
 import { storeCalls } from "./member-store.ts";
 import type { EngineModule, GroupContextView, MemberEngine, MemberEngineOptions } from "./types.ts";
 
+export { groupIdOfStoreKey } from "./member-store.ts";
+
 /**
  * Makes an engine of the member build for one device. Instances share nothing
  * but the compiled module, so a trap in one leaves the others alone.

@@ -113,6 +113,26 @@ test("a tampered message leaves the ratchet intact, a replay is refused", () => 
   expect(codeOf(() => bob.engine.open(groupId, message))).toBe("message.replayed");
 });
 
+test("messages of a past epoch, a later one and another group each have their code", () => {
+  const random = new Random(12);
+  const [room, other] = [createRoom(random, ["alice", "bob"]), createRoom(random, ["carol"])];
+  const { groupId } = room;
+  const [alice, bob] = [deviceAt(room, 0), deviceAt(room, 1)];
+  const say = () => alice.engine.seal({ groupId, plaintext: utf8("m"), aad: emptyBytes });
+  const past = say();
+  const { commit } = alice.engine.commit({ groupId, aad: emptyBytes });
+  alice.engine.mergePending(groupId);
+  const later = say();
+  expect(codeOf(() => bob.engine.open(groupId, later))).toBe("message.wrong-epoch");
+  bob.engine.stage(groupId, commit);
+  bob.engine.mergeStaged(groupId);
+  expect(codeOf(() => bob.engine.open(groupId, past))).toBe("message.wrong-epoch");
+  expect(codeOf(() => deviceAt(other, 0).engine.open(other.groupId, later))).toBe(
+    "message.wrong-group",
+  );
+  expect(bob.engine.open(groupId, later).epoch).toBe(2n);
+});
+
 test("rollback undoes an operation that was not stored", () => {
   const room = createRoom(new Random(6), ["alice", "bob"]);
   const { groupId } = room;

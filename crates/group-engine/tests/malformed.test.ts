@@ -106,7 +106,7 @@ function joinAndLeave(info: Uint8Array, tree: Uint8Array): void {
 
 describe("malformed input to every entry point is refused with a code, without a trap", () => {
   for (const [name, [original, call]] of Object.entries(entries)) {
-    test(name, () => {
+    test(`${name}`, () => {
       fc.assert(
         fc.property(mutated(original), (bytes) => refusesPolitely(() => call(bytes))),
         { numRuns: runs, seed },

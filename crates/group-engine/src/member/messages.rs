@@ -1,9 +1,9 @@
 //! Application messages.
 
-use openmls::prelude::{ProcessedMessageContent, Sender};
+use openmls::prelude::{ProcessedMessageContent, ProtocolMessage, Sender};
 
 use super::{failure, read_group_id, MemberEngine, Provider, Reply, Work};
-use crate::error::{INTERNAL, OWN, UNKNOWN_SENDER, WRONG_KIND};
+use crate::error::{INTERNAL, OWN, UNKNOWN_SENDER, WRONG_EPOCH, WRONG_GROUP, WRONG_KIND};
 use crate::frame::{FrameReader, FrameWriter};
 use crate::limits::{MAX_AAD_BYTES, MAX_APPLICATION_BYTES};
 use crate::parse;
@@ -38,9 +38,16 @@ impl MemberEngine {
 }
 
 fn open(group: &mut openmls::group::MlsGroup, provider: &Provider, bytes: &[u8]) -> Reply {
-    let processed = group
-        .process_message(provider, parse::application(bytes)?)
-        .map_err(|error| failure::of_processing(&error))?;
+    let message = ProtocolMessage::from(parse::application(bytes)?);
+    if message.group_id() != group.group_id() {
+        return Err(WRONG_GROUP);
+    }
+    // Told apart from a replay: the caller reads on after a stale epoch.
+    if message.epoch() != group.epoch() {
+        return Err(WRONG_EPOCH);
+    }
+    let processed =
+        group.process_message(provider, message).map_err(|error| failure::of_processing(&error))?;
     let Sender::Member(sender) = *processed.sender() else {
         return Err(UNKNOWN_SENDER);
     };

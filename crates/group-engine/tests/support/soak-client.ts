@@ -155,7 +155,7 @@ export class SoakClient {
   flush(relay: SoakRelay): string[] {
     if (!this.now.isMember) return [];
     const acknowledged: string[] = [];
-    for (const [innerId, text] of [...this.now.outbox]) {
+    for (const [innerId, text] of this.now.outbox) {
       const plaintext = utf8(`${innerId}:${text}`);
       const groupId = this.#groupId;
       const sealed = this.device.engine.seal({ groupId, plaintext, aad: emptyBytes });
