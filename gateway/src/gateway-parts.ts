@@ -12,6 +12,8 @@ export interface OrgLogs {
   /** The newest verified log, or undefined for an org unknown here; throws where it was refused. */
   replica(org: OrgId): LogReplica | undefined;
   records(org: OrgId, range: { readonly from: number; readonly max: number }): Uint8Array[];
+  /** The log as the stream has it now, however far the follower had come; fails where nobody can say. */
+  newest(org: OrgId): Promise<LogReplica>;
   waitForSize(
     org: OrgId,
     size: number,

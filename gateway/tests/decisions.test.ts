@@ -1,5 +1,6 @@
 import {
   idBytes,
+  newRoomId,
   type ProjectId,
   parseEpochMs,
   publicKeyBytes,
@@ -19,7 +20,7 @@ import {
   verifySession,
 } from "@cloister/rules";
 import { firstDevice, type TestAccount } from "@cloister/rules/testing";
-import { NkeyPair, parseNatsJwt } from "@cloister/server-kit";
+import { MAX_ROOMS_PER_USER_JWT, NkeyPair, parseNatsJwt } from "@cloister/server-kit";
 import { createOrgStreams, publish, Violations } from "@cloister/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Authenticator } from "./support/authenticator.ts";
@@ -83,8 +84,8 @@ describe("[F4] a room whose policy wants TOTP", () => {
   test("refuses with rule and hint, and grants after the code", async () => {
     await setPolicy(roomScope(room), totpWanted());
     const session = await stack.signIn(bob);
-    for (const work of [connect(session, [room]), grant(session, room)]) {
-      const error = await refusal(work);
+    for (const call of [() => connect(session, [room]), () => grant(session, room)]) {
+      const error = await refusal(call());
       expect(error).toMatchObject({
         kind: "Policy",
         code: "ERR_POLICY_FACTOR_MISSING",
@@ -123,8 +124,8 @@ describe("[F4] a room whose policy wants TOTP", () => {
     );
     expect((await refusal(other)).code).toBe("ERR_POLICY_DEVICE_KEY");
     const outsider = await stack.signIn(mallory);
-    for (const work of [grant(outsider, room), connect(outsider, [room])]) {
-      expect(await refusal(work)).toMatchObject({
+    for (const call of [() => grant(outsider, room), () => connect(outsider, [room])]) {
+      expect(await refusal(call())).toMatchObject({
         kind: "Policy",
         code: "ERR_POLICY_REFUSED",
         message: "membership: no role in the room",
@@ -373,6 +374,29 @@ describe("[F12] owners and users", () => {
     expect((await refusal(connect(session, [room]))).message).toContain("no role in the room");
     expect((await refusal(grant(session, room))).message).toContain("no role in the room");
   });
+});
+
+test("a connection names so many rooms and no more", async () => {
+  const session = await stack.signIn(bob);
+  const rooms = Array.from({ length: MAX_ROOMS_PER_USER_JWT + 1 }, () =>
+    newRoomId(stack.org.random),
+  );
+  expect(await refusal(connect(session, rooms))).toMatchObject({
+    kind: "Limit",
+    code: "ERR_LIMIT_ROOMS",
+    hint: expect.stringContaining("name the rooms"),
+  });
+});
+
+test("a loss of rights that the caller does not know of counts at once", async () => {
+  const session = await stack.signIn(bob);
+  const { checkpoint: _unknown, ...blind } = stack.sessionCaller(session);
+  await stack.org.setRole(bob, roomScope(room), undefined);
+  await stack.sync();
+  const roomIds = [idBytes(room)];
+  expect((await refusal(stack.client.call("Connect", { roomIds }, blind))).message).toContain(
+    "no role in the room",
+  );
 });
 
 describe("Explain", () => {

@@ -17,6 +17,7 @@ import {
   signPass,
 } from "@cloister/rules";
 import { encodeUserJwt, MAX_ROOMS_PER_USER_JWT } from "@cloister/server-kit";
+import { atNewestLog } from "../decisions/at-newest-log.ts";
 import { decisionMessage } from "../decisions/decision-message.ts";
 import { decisionEndMs } from "../decisions/expiry.ts";
 import { firstIssueSecond } from "../decisions/issue-time.ts";
@@ -25,7 +26,7 @@ import { refusalOf } from "../decisions/refusal.ts";
 import { gatewayErrors } from "../errors.ts";
 import type { GatewayParts } from "../gateway-parts.ts";
 import { MAX_ISSUE_WAIT_MS } from "../limits.ts";
-import type { OrgView, SessionCaller } from "../rpc/caller.ts";
+import type { SessionCaller } from "../rpc/caller.ts";
 
 type ConnectResponse = gatewayV1.ConnectResponse;
 
@@ -36,8 +37,8 @@ export async function connect(
   request: gatewayV1.ConnectRequest,
 ): Promise<ConnectResponse> {
   await untilIssuable(parts, admitted);
-  // From here to the token's time nothing waits: what the token says is what the log says then.
-  const caller = { ...admitted, view: newestView(parts, admitted.view) };
+  const caller = await atNewestLog(parts, admitted);
+  // Nothing waits between these two: what the token says is what the log says at its time.
   const nowMs = parts.clock.now();
   const decisions = decideAll(caller, request, nowMs);
   const rooms = decisions.filter(({ allowed }) => allowed).map(({ room }) => room);
@@ -59,11 +60,6 @@ async function untilIssuable(parts: GatewayParts, { view, device }: SessionCalle
   const second = firstIssueSecond(view.state, { account, nowMs });
   const waitMs = Math.min(second * 1_000 - nowMs, MAX_ISSUE_WAIT_MS);
   if (waitMs > 0) await delay(waitMs);
-}
-
-function newestView(parts: GatewayParts, view: OrgView): OrgView {
-  const replica = parts.logs.replica(view.org);
-  return replica === undefined ? view : { org: view.org, state: replica.state, at: replica.size };
 }
 
 function decideAll(

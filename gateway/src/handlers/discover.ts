@@ -23,7 +23,7 @@ async function servesOrg(parts: GatewayParts, orgId: Uint8Array): Promise<boolea
     return true;
   } catch (error) {
     // A malformed id, a refused log, a gateway without the org's word: it does not serve.
-    if (isCloisterError(error) && error.kind !== "Transport") return false;
+    if (isCloisterError(error) && !error.retryable) return false;
     throw error;
   }
 }

@@ -9,6 +9,7 @@ import {
 } from "@cloister/base";
 import type { gatewayV1 } from "@cloister/proto";
 import { decide, factorNumber, policyHash, signGrant } from "@cloister/rules";
+import { atNewestLog } from "../decisions/at-newest-log.ts";
 import { decisionEndMs } from "../decisions/expiry.ts";
 import { decisionQuery } from "../decisions/query.ts";
 import { refusalOf } from "../decisions/refusal.ts";
@@ -19,9 +20,10 @@ import type { SessionCaller } from "../rpc/caller.ts";
 /** Permission for this device's leaf to join this room at this epoch, for a minute. */
 export async function grantJoin(
   parts: GatewayParts,
-  caller: SessionCaller,
+  admitted: SessionCaller,
   request: gatewayV1.GrantJoinRequest,
 ): Promise<gatewayV1.GrantJoinResponse> {
+  const caller = await atNewestLog(parts, admitted);
   const { view, device, session } = caller;
   const room = roomIdFromBytes(request.roomId);
   const nowMs = parts.clock.now();

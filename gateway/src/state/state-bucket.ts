@@ -1,4 +1,4 @@
-import { isCloisterError } from "@cloister/base";
+import { hasErrorCode } from "@cloister/base";
 import type { SealedBucket } from "@cloister/server-kit";
 import { gatewayErrors } from "../errors.ts";
 
@@ -21,7 +21,7 @@ async function told<Value>(work: Promise<Value>): Promise<Value> {
   try {
     return await work;
   } catch (cause) {
-    if (isCloisterError(cause)) {
+    if (hasErrorCode(cause, "ERR_SEALED_MALFORMED") || hasErrorCode(cause, "ERR_SEALED_FOREIGN")) {
       throw gatewayErrors.ERR_STATE_MALFORMED("a stored value does not open", { cause });
     }
     throw gatewayErrors.ERR_STATE_UNAVAILABLE("the gateway's store does not answer", { cause });

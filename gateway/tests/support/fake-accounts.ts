@@ -36,7 +36,12 @@ export class FakeAccounts implements AsyncDisposable {
 
   static async start(input: FakeAccountsInput): Promise<FakeAccounts> {
     const manager = await jetstreamManager(input.connection);
-    await manager.streams.add({ name: "LOG", subjects: ["log.*"], max_bytes: 64 << 20 });
+    await manager.streams.add({
+      name: "LOG",
+      subjects: ["log.*"],
+      max_bytes: 64 << 20,
+      allow_direct: true,
+    });
     const accounts = new FakeAccounts(input);
     accounts.resume();
     return accounts;
