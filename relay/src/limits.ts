@@ -48,5 +48,8 @@ export const CLAIM_MARK_AGE_MS = 90 * 24 * 3_600_000;
 /** What a device knows of the log, a relay knows at most this much later. */
 export const LOG_GRACE_MS = 300;
 
+/** How long a call waits for the connection to an org that has just been founded. */
+export const ORG_WAIT_MS = 5_000;
+
 /** Calls of one device that are worked on at the same time. */
 export const CALLS_IN_FLIGHT_PER_DEVICE = 32;

@@ -86,7 +86,7 @@ async function assemble(
       delivery,
       announce: deps.announce,
       connect: deps.connectOrg,
-      isAuthorised: (org) => isAuthorised(log, org, deps.signer),
+      authorised: () => authorisedOrgs(log, deps.signer),
       onConnected: async ({ org, api }) => {
         await inboxes.checkAll(org, api);
         await healFences({ org, delivery, fences });
@@ -136,11 +136,22 @@ function serve(deps: RelayDeps, context: DeliveryContext): AsyncDisposable {
   });
 }
 
-function isAuthorised(log: LogFollower<LogReplica>, org: OrgId, signer: Signer<"relay">): boolean {
-  const replica = log.replica(org);
-  if (replica === undefined) return false;
-  const at = { key: signer.publicKey, at: replica.size };
-  return relayAt(replica.state, at) !== undefined;
+/** An org whose log is refused authorises nobody. */
+function authorisedOrgs(
+  log: LogFollower<LogReplica>,
+  { publicKey: key }: Signer<"relay">,
+): Set<OrgId> {
+  const authorises = (org: OrgId) => {
+    try {
+      const replica = log.replica(org);
+      return (
+        replica !== undefined && relayAt(replica.state, { key, at: replica.size }) !== undefined
+      );
+    } catch {
+      return false;
+    }
+  };
+  return new Set(log.orgs().filter(authorises));
 }
 
 function changesOrgs({ entry }: LogReplica): boolean {

@@ -26,6 +26,8 @@ export interface StageOptions {
 
 export interface RelayOptions {
   readonly atStep?: (step: AppendStep) => Promise<void>;
+  /** True while accounts does not know the orgs yet. */
+  readonly isUnknown?: () => boolean;
 }
 
 /** An org of the log with its accounts on the server. */
@@ -94,9 +96,11 @@ export class DeliveryStage implements AsyncDisposable {
       makeEngine: async () => createPublicEngine(publicModule),
       signer: first.log.relay.key,
       announce: async () =>
-        [...this.orgs.values()].map(({ log: { id }, nats: { account, store } }) => {
-          return { org: id, account: account.publicKey, store: store.publicKey };
-        }),
+        (options.isUnknown?.() === true ? [] : [...this.orgs.values()]).map(
+          ({ log: { id }, nats: { account, store } }) => {
+            return { org: id, account: account.publicKey, store: store.publicKey };
+          },
+        ),
       connectOrg: ({ org, store }) => {
         const found = [...this.orgs.values()].find(({ log: { id } }) => id === org);
         if (found === undefined) throw new Error("an org that nobody staged");

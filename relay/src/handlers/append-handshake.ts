@@ -27,6 +27,7 @@ export async function appendHandshake(
     throw relayErrors.ERR_RELAY_CALLER("a device hands in its own handshakes, of its own org");
   }
   await memberRoom(context.log, caller, record.room);
+  await context.directory.whenConnected(caller.org);
   // What the author saw of the log, the relay must have seen to judge by it.
   await context.log.waitForSize(caller.org, record.logSize, { timeoutMs: LOG_WAIT_MS });
   const key = { org: record.org, room: record.room };

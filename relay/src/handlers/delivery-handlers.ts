@@ -28,9 +28,10 @@ export function deliveryHandlers(context: DeliveryContext, limiter: CallLimiter)
     GetRoomKey: limited((caller, request) => getRoomKey(context, caller, request)),
     AppendHandshake: limited((caller, request) => appendHandshake(context, caller, request)),
     GetHandshakes: limited((caller, request) => getHandshakes(context, caller, request)),
-    OpenInbox: limited((caller, request) =>
-      openInbox(request, { caller, api: context.directory.api(caller.org), now: context.now }),
-    ),
+    OpenInbox: limited(async (caller, request) => {
+      const api = await context.directory.whenConnected(caller.org);
+      return openInbox(request, { caller, api, now: context.now });
+    }),
     GetLog: limited((caller, request) => getLog(context, caller, request)),
   };
 }

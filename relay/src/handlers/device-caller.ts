@@ -34,7 +34,9 @@ export async function admitDevice(
 ): Promise<DeviceCaller> {
   const org = directory.orgOfAccount(from.account);
   const nkey = parseUserNkey(from.user);
-  if (org === undefined) throw refused();
+  if (org === undefined) {
+    throw relayErrors.ERR_RELAY_ORG_UNAVAILABLE("this relay does not serve the caller's org yet");
+  }
   const replica = () => {
     const held = log.replica(org);
     if (held === undefined) throw refused();

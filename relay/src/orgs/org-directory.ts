@@ -2,12 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type OrgId, parseOrgId } from "@cloister/base";
 import { isNkey, type Nkey } from "@cloister/server-kit";
 import { relayErrors } from "../errors.ts";
+import { ORG_WAIT_MS } from "../limits.ts";
 import { deliveryStreams, deliverySubjects } from "../store/delivery-streams.ts";
 import type { JetStreamApi } from "../store/jetstream-api.ts";
 import type { OrgConnection } from "./org-connection.ts";
 
 const firstRetryMs = 100;
 const longestRetryMs = 5_000;
+const connectPollMs = 50;
 
 export interface OrgAccount {
   readonly org: OrgId;
@@ -23,8 +25,8 @@ export interface OrgDirectoryOptions {
   /** Asks accounts which orgs' logs authorise this relay. */
   readonly announce: () => Promise<readonly OrgAccount[]>;
   readonly connect: (at: OrgAccount) => Promise<OrgConnection>;
-  /** True while the org's log authorises this relay. */
-  readonly isAuthorised: (org: OrgId) => boolean;
+  /** Orgs whose log authorises this relay now. */
+  readonly authorised: () => ReadonlySet<OrgId>;
   /** Runs once for each org that was connected; what it throws is tried again. */
   readonly onConnected: (connection: OrgConnection) => Promise<void>;
   readonly onTrouble: (trouble: { readonly org?: OrgId; readonly error: unknown }) => void;
@@ -50,8 +52,7 @@ export class OrgDirectory implements AsyncDisposable {
   /** Connects what can be connected now, and goes on in the background with the rest and with new orgs. */
   async start(): Promise<void> {
     await this.#remembered();
-    await this.#round();
-    this.#running = this.#run();
+    this.#running = this.#run(await this.#round());
   }
 
   /** Looks again which orgs are authorised: to be called when a log has changed. */
@@ -72,8 +73,14 @@ export class OrgDirectory implements AsyncDisposable {
     return connection.api;
   }
 
-  connectedOrgs(): OrgId[] {
-    return [...this.#connections.keys()];
+  /** As `api`, but waits a little: a new org's first calls come while its account is being made. */
+  async whenConnected(org: OrgId): Promise<JetStreamApi> {
+    const deadline = performance.now() + ORG_WAIT_MS;
+    while (!this.#connections.has(org) && performance.now() < deadline) {
+      if (!this.#options.authorised().has(org)) break;
+      await sleep(connectPollMs);
+    }
+    return this.api(org);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -85,9 +92,9 @@ export class OrgDirectory implements AsyncDisposable {
     await Promise.all(open.map((connection) => connection[Symbol.asyncDispose]()));
   }
 
-  async #run(): Promise<void> {
+  async #run(wasComplete: boolean): Promise<void> {
     let retryMs = firstRetryMs;
-    let isComplete = true;
+    let isComplete = wasComplete;
     while (!this.#stop.signal.aborted) {
       const pause = sleep(retryMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       await (isComplete ? this.#wanted.promise : Promise.race([this.#wanted.promise, pause]));
@@ -98,14 +105,16 @@ export class OrgDirectory implements AsyncDisposable {
     }
   }
 
-  /** True if nothing is left to connect. */
+  /** True if every org that authorises this relay is connected. */
   async #round(): Promise<boolean> {
+    const authorised = this.#options.authorised();
     let isComplete = await this.#learnAccounts();
     for (const at of this.#accounts.values()) {
-      const isDone = await this.#settle(at);
+      const isDone = await this.#settle(at, authorised);
       isComplete &&= isDone;
     }
-    return isComplete;
+    // The log may tell of an org before accounts does.
+    return isComplete && [...authorised].every((org) => this.#accounts.has(org));
   }
 
   async #learnAccounts(): Promise<boolean> {
@@ -118,10 +127,10 @@ export class OrgDirectory implements AsyncDisposable {
     }
   }
 
-  async #settle(at: OrgAccount): Promise<boolean> {
+  async #settle(at: OrgAccount, authorised: ReadonlySet<OrgId>): Promise<boolean> {
     const open = this.#connections.get(at.org);
     try {
-      if (!this.#options.isAuthorised(at.org)) {
+      if (!authorised.has(at.org)) {
         this.#connections.delete(at.org);
         await open?.[Symbol.asyncDispose]();
         return true;

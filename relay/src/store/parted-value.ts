@@ -3,8 +3,11 @@ import { relayErrors } from "../errors.ts";
 import { MAX_PARTS, PART_BYTES } from "../limits.ts";
 import type { JetStreamApi } from "./jetstream-api.ts";
 
+/** What of the store values need. */
+export type ValueStore = Pick<JetStreamApi, "publish" | "last">;
+
 export interface ValuePlace {
-  readonly api: JetStreamApi;
+  readonly api: ValueStore;
   readonly stream: string;
   /** Parts go to `<subject>.<n>`. */
   readonly subject: string;
