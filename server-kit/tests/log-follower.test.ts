@@ -3,11 +3,17 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { orgIdFromBytes, type OrgId } from "@cloister/base";
+import { type OrgId, orgIdFromBytes } from "@cloister/base";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { freePort, LogFollower, type LogRules, type LogTrouble, resolveNatsServer } from "../src/index.ts";
+import {
+  freePort,
+  LogFollower,
+  type LogRules,
+  type LogTrouble,
+  resolveNatsServer,
+} from "../src/index.ts";
 
 const moduleDir = join(import.meta.dirname, "../../deploy/servers/nats");
 const orgA = orgIdFromBytes(new Uint8Array(32).fill(1));
