@@ -28,7 +28,7 @@ export const MAX_CONNECTIONS_PER_ADDRESS = 200;
 export const MAX_REQUESTS_PER_SOCKET = 10_000;
 
 /** Calls from one address, before the body is read. */
-export const CALLS_PER_ADDRESS = 600;
+export const CALLS_PER_ADDRESS = 2_000;
 export const CALLS_PER_ADDRESS_SECONDS = 10;
 
 /** Calls of one account or invitation, once it has proved who it is. */
@@ -36,7 +36,7 @@ export const CALLS_PER_CALLER = 300;
 export const CALLS_PER_CALLER_SECONDS = 10;
 
 /** Claim codes tried from one address. */
-export const CLAIMS_PER_ADDRESS = 20;
+export const CLAIMS_PER_ADDRESS = 60;
 export const CLAIMS_PER_ADDRESS_SECONDS = 60;
 
 /** A nonce stays burnt for as long as its time can lie in the window, and some more. */

@@ -1,5 +1,7 @@
-import { idBytes } from "@cloister/base";
+import { idBytes, publicKeyFromBytes } from "@cloister/base";
+import { bodies } from "@cloister/rules";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { refusal } from "./support/http-client.ts";
 import { GatewayStack } from "./support/stack.ts";
 
 let stack: GatewayStack;
@@ -17,8 +19,29 @@ describe("a device gets in", () => {
     expect(other.servesOrg).toBe(false);
   });
 
-  test("[F29] signs in for exactly 24 h", async () => {
+  test("signs in, and is told which factors it has", async () => {
     const session = await stack.signIn(stack.org.owner);
     expect(session.token.length).toBeGreaterThan(100);
+  });
+
+  test("a gateway that the owners have revoked serves the org no more, in any way", async () => {
+    const { client, org } = stack;
+    const session = await stack.signIn(org.owner);
+    const { gateway } = await client.call("ReserveOrg", {
+      claimSecret: stack.accounts.claimSecret,
+    });
+    const key = publicKeyFromBytes("gateway", gateway?.signingKey ?? new Uint8Array(0));
+    const natsSigningKey = gateway?.natsSigningKey ?? new Uint8Array(0);
+    await org.submit(bodies.gatewaySet({ key, natsSigningKey, revoked: true }));
+    await stack.sync();
+    const connect = client.call("Connect", { roomIds: [] }, stack.sessionCaller(session));
+    expect((await refusal(connect)).code).toBe("ERR_VERIFICATION_GATEWAY");
+    expect(await refusal(stack.signIn(org.owner))).toMatchObject({
+      kind: "Policy",
+      code: "ERR_ORG_NOT_SERVED",
+      hint: expect.stringContaining("GatewaySet"),
+    });
+    const found = await client.call("Discover", { orgId: idBytes(org.id) });
+    expect(found.servesOrg).toBe(false);
   });
 });

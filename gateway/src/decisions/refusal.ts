@@ -36,6 +36,6 @@ function withFactors(query: DecisionQuery, { missingFactors }: Decision): Decisi
 }
 
 function hintOf(hint: string, isFactor: boolean): string {
-  const more = isFactor ? " Without one: cloister factor add totp." : "";
+  const more = isFactor ? " (cloister factor present; the first time: cloister factor add)" : "";
   return `${hint}${more}`;
 }
