@@ -119,8 +119,13 @@ export function parseGatewayUrl(text: string): string {
   return text.replace(/\/$/, "");
 }
 
-/** What a person is shown before accepting. */
-export function viewInvitation(invitation: Invitation): InvitationView {
+/** What an invitation says, without using it. */
+export function readInvitation(text: string): InvitationView {
+  using invitation = parseInvitation(text);
+  return viewInvitation(invitation);
+}
+
+function viewInvitation(invitation: Invitation): InvitationView {
   return {
     orgId: invitation.orgId,
     orgName: invitation.orgName,

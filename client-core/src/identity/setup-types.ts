@@ -65,3 +65,17 @@ export interface PreparedDevice extends IdentityView {
   /** For `client.org.certifyDevice` of the account's older device. */
   readonly certificate: statementsV1.DeviceCertificate;
 }
+
+/** Setting up a store; each throws ERR_IDENTITY_EXISTS if it belongs to somebody already. */
+export interface Setup {
+  /** Reserves, founds, and authorises the box's gateway and relay. Goes on after a break. */
+  createOrg(ports: SetupPorts, options: CreateOrgOptions): Promise<CreatedOrg>;
+  /** Makes account and device and registers them. Goes on after a break. */
+  acceptInvitation(ports: SetupPorts, options: AcceptOptions): Promise<IdentityView>;
+  /** Makes a further device of an account, useless until `certifyDevice` of an older one. */
+  prepareDevice(ports: SetupPorts, link: DeviceLink): Promise<PreparedDevice>;
+  /** Undefined if the store belongs to nobody yet. */
+  loadIdentity(
+    ports: Pick<SetupPorts, "store" | "storeKey" | "crypto" | "random">,
+  ): Promise<IdentityView | undefined>;
+}

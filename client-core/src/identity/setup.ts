@@ -51,13 +51,14 @@ import type {
   DeviceLink,
   IdentityView,
   PreparedDevice,
+  Setup,
   SetupPorts,
 } from "./setup-types.ts";
 
 const service = "cloister.gateway.v1.GatewayService";
 const SEED_BYTES = 32;
 
-export async function loadIdentity(
+async function loadIdentity(
   ports: Pick<SetupPorts, "store" | "storeKey" | "crypto" | "random">,
 ): Promise<IdentityView | undefined> {
   using identity = await readIdentity(await openSealedStore(ports));
@@ -65,7 +66,7 @@ export async function loadIdentity(
 }
 
 /** Founds an org on a box that awaits one, and authorises its gateway and relay. */
-export async function createOrg(ports: SetupPorts, options: CreateOrgOptions): Promise<CreatedOrg> {
+async function createOrg(ports: SetupPorts, options: CreateOrgOptions): Promise<CreatedOrg> {
   const store = await openSealedStore(ports);
   await refuseSecondIdentity(store);
   const url = parseGatewayUrl(options.gatewayUrl);
@@ -145,7 +146,7 @@ async function prepareFounding(
 }
 
 /** Accepts an invitation: a new account with its first device, registered by the log. */
-export async function acceptInvitation(
+async function acceptInvitation(
   ports: SetupPorts,
   options: AcceptOptions,
 ): Promise<IdentityView> {
@@ -247,7 +248,7 @@ async function keepNames(store: SealedStore, invitation: Invitation): Promise<vo
 }
 
 /** A further device of an account: of no use until an older one has certified it. */
-export async function prepareDevice(ports: SetupPorts, link: DeviceLink): Promise<PreparedDevice> {
+async function prepareDevice(ports: SetupPorts, link: DeviceLink): Promise<PreparedDevice> {
   const store = await openSealedStore(ports);
   await refuseSecondIdentity(store);
   const keys = createDeviceKeys(ports.random);
@@ -419,3 +420,6 @@ async function submitFirst(
   await store.transaction({ puts: fetched.puts, deletes: [] });
   return fetched.state;
 }
+
+/** Setting up a store: everything before the first {@link import("../client/connect.ts").connect}. */
+export const setup: Setup = { createOrg, acceptInvitation, prepareDevice, loadIdentity };

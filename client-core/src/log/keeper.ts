@@ -4,6 +4,7 @@ import {
   appendRecord,
   type CheckpointView,
   compareCheckpoint,
+  type EntryView,
   type LogReplica,
   openReplica,
   pinCheckpoint,
@@ -20,6 +21,8 @@ export interface LogState {
   readonly replica: LogReplica;
   /** The newest head that was shown, at least of the replica's size. */
   readonly newest: Verified<CheckpointView>;
+  /** What each entry after the genesis states, for who reads the log. */
+  readonly views: readonly EntryView[];
 }
 
 /** What a server answered to GetLog. */
@@ -38,18 +41,21 @@ export type LogStep =
 export function reduceLog(state: LogState, page: LogPage): LogStep {
   let { replica } = state;
   const puts: PlainRow[] = [];
+  const views: EntryView[] = [];
   try {
     const shown = verifyCheckpoint(replica.state, page.checkpoint);
     const newest = advanceCheckpoint(state.newest, shown);
     for (const record of page.records) {
       puts.push({ key: storeKeys.logEntry(replica.size), value: encodeStored({}, record) });
       replica = appendRecord(replica, record);
+      views.push(replica.entry);
     }
     replica = pinCheckpoint(replica, newest);
     if (newest !== state.newest) {
       puts.push({ key: storeKeys.logHead, value: encodeStored({}, newest.signed) });
     }
-    return { kind: "grown", state: { replica, newest }, puts };
+    const next = { replica, newest, views: [...state.views, ...views] };
+    return { kind: "grown", state: next, puts };
   } catch (error) {
     return conflict(state, page, error);
   }
@@ -100,7 +106,7 @@ export function openLog(
   const [genesis, ...records] = page.records;
   if (genesis === undefined) throw clientErrors.ERR_LOG_INVALID("the log is empty");
   const replica = openReplica({ record: genesis, ...options });
-  const step = reduceLog({ replica, newest: replica.checkpoint }, { ...page, records });
+  const step = reduceLog({ replica, newest: replica.checkpoint, views: [] }, { ...page, records });
   if (step.kind === "conflict") throw step.error;
   const first = { key: storeKeys.logEntry(0), value: encodeStored({}, genesis) };
   const head = { key: storeKeys.logHead, value: encodeStored({}, step.state.newest.signed) };

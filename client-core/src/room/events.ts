@@ -7,6 +7,7 @@ import type {
   OpenedMessage,
   StagedCommit,
 } from "@cloister/group-engine/types";
+import type { roomsV1 } from "@cloister/proto";
 import type { DeliveredRecord, PublishOutcome } from "../ports.ts";
 import type { PendingHandshake } from "./state.ts";
 
@@ -36,7 +37,13 @@ export type RoomEvent =
   /** The log was looked at, and grew or not. */
   | { readonly kind: "log-checked" }
   | { readonly kind: "log-failed" }
-  | { readonly kind: "send"; readonly rows: readonly OutgoingRow[] }
+  | {
+      readonly kind: "send";
+      readonly rows: readonly OutgoingRow[];
+      /** What of it names this person or the room: known here at once. */
+      readonly profile?: roomsV1.Profile | undefined;
+      readonly file?: roomsV1.FileManifest | undefined;
+    }
   | { readonly kind: "renew" }
   | { readonly kind: "records"; readonly records: readonly DeliveredRecord[] }
   | { readonly kind: "opened"; readonly results: readonly OpenResult[] }

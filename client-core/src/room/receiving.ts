@@ -1,4 +1,4 @@
-import { type DeviceId, equalBytes, isCloisterError } from "@cloister/base";
+import { type DeviceId, equalBytes, HASH_BYTES, isCloisterError } from "@cloister/base";
 import { fenceSubject, roomsV1 } from "@cloister/proto";
 import { verifyCheckpoint, verifyFence } from "@cloister/rules";
 import type { RoomNotice } from "../client-types.ts";
@@ -15,7 +15,7 @@ import type { OpenResult } from "./events.ts";
 import { meetFence } from "./fences.ts";
 import { seekEntry } from "./joining.ts";
 import { learnNames } from "./naming.ts";
-import { asideRow, chainRow, messageRow, namesRow } from "./rows.ts";
+import { asideRow, chainRow, fileRow, messageRow, namesRow } from "./rows.ts";
 import { pump, settle } from "./sending.ts";
 import type { RoomState, RunEntry } from "./state.ts";
 import { persist, type RoomStep, stay, then, withDurable } from "./steps.ts";
@@ -232,11 +232,21 @@ function takeBatch(
       harvest.state = step.state;
       harvest.effects.push(...step.effects);
     }
+    if (body?.$case === "file" && isWhole(body.value)) {
+      put(harvest, fileRow(state.room, body.value));
+    }
     if (body?.$case === "profile") {
       harvest.state = learnNames(harvest.state, { account, profile: body.value }, context);
       harvest.hasNames = true;
     }
   }
+}
+
+/** A manifest of another shape stays in the history, and is no file that could be got. */
+function isWhole({ fileId, key, sha256, senderNkey }: roomsV1.FileManifest): boolean {
+  return (
+    fileId.length === 16 && [key, sha256, senderNkey].every(({ length }) => length === HASH_BYTES)
+  );
 }
 
 function followTo(harvest: Harvest, device: DeviceId, chain: SenderChain): void {

@@ -21,7 +21,9 @@ import {
   onRoomKey,
   seekEntry,
 } from "./joining.ts";
+import { learnNames } from "./naming.ts";
 import { drain, onOpened, onRecords } from "./receiving.ts";
+import { fileRow, namesRow } from "./rows.ts";
 import { enqueue, hold, onPublished, onSealed } from "./sending.ts";
 import type { RoomState } from "./state.ts";
 import { persist, retryLater, type RoomStep, stay, then, withDurable } from "./steps.ts";
@@ -42,7 +44,7 @@ export function reduceRoom(state: RoomState, event: RoomEvent, context: RoomCont
     case "log-failed":
       return retryLater({ ...state, isFetchingLog: false });
     case "send":
-      return enqueue(state, event.rows, context);
+      return onSend(state, event, context);
     case "renew":
       return proceed({ ...state, wantsRenewal: true }, context);
     case "records":
@@ -121,6 +123,21 @@ function reduceGroup(state: RoomState, event: GroupEvent, context: RoomContext):
     default:
       throw event satisfies never;
   }
+}
+
+function onSend(
+  state: RoomState,
+  { rows, profile, file }: Extract<RoomEvent, { readonly kind: "send" }>,
+  context: RoomContext,
+): RoomStep {
+  if (file !== undefined) {
+    const noted = stay(state, persist(state, [fileRow(state.room, file)]));
+    return then(noted, (after) => enqueue(after, rows, context));
+  }
+  if (profile === undefined) return enqueue(state, rows, context);
+  const named = learnNames(state, { account: context.account, profile }, context);
+  const kept = stay(named, persist(named, [namesRow(named.room, named.names)]));
+  return then(kept, (after) => enqueue(after, rows, context));
 }
 
 /** Takes up whatever lies open, in the order in which one thing waits for another. */

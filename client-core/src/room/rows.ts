@@ -1,6 +1,7 @@
 import {
   type AccountId,
   type DeviceId,
+  fileIdFromBytes,
   messageIdFromBytes,
   parseAccountId,
   parseDeviceId,
@@ -285,6 +286,12 @@ export function parseMessageRow(bytes: Uint8Array): StoredBatch {
     own: fields.flag("own"),
     batch: body,
   };
+}
+
+/** A file that was told of in the room; body: its manifest. */
+export function fileRow(room: RoomId, manifest: roomsV1.FileManifest): PlainRow {
+  const body = roomsV1.FileManifest.encode(manifest).finish();
+  return { key: storeKeys.file(room, fileIdFromBytes(manifest.fileId)), value: encodeStored({}, body) };
 }
 
 /** A record that could not be opened: kept as it came, with the reason. */

@@ -162,6 +162,11 @@ export class Device {
     };
   }
 
+  /** Throws what stopped the device, if anything has. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
   post(room: RoomId, event: RoomEvent): void {
     this.#push({ kind: "room", room, event });
   }
@@ -213,7 +218,7 @@ export class Device {
   async takeLog(page: LogPage): Promise<void> {
     this.#push({ kind: "log-page", page });
     await this.settled();
-    if (this.#failure !== undefined) throw this.#failure.error;
+    this.check();
   }
 
   #push(event: DeviceEvent): void {

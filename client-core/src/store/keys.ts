@@ -27,7 +27,7 @@ export const storeKeys = {
   aside: (room: RoomId, sequence: bigint): StoreKey => `room/${room}/x/${fixedHex(sequence)}`,
   files: (room: RoomId): string => `room/${room}/f/`,
   file: (room: RoomId, file: FileId): StoreKey => `room/${room}/f/${file}`,
-  uploads: "upload/",
+  uploadsOf: (room: RoomId): string => `upload/${room}/`,
   upload: (room: RoomId, file: FileId): StoreKey => `upload/${room}/${file}`,
   engine: "engine/",
   engineEntry: (key: Uint8Array): StoreKey => `engine/${formatHex(key)}`,

@@ -1,0 +1,411 @@
+import {
+  errorFromReport,
+  isCloisterError,
+  parseRoomId,
+  publicKeyBytes,
+  type RoomId,
+} from "@cloister/base";
+import type { MemberEngine } from "@cloister/group-engine/types";
+import { encodeLeafCredential, roomsOfAccount } from "@cloister/rules";
+import type {
+  Client,
+  ClientEvent,
+  ClientState,
+  ConnectOptions,
+  Room,
+  RoomNotice,
+} from "../client-types.ts";
+import { clientErrors } from "../errors.ts";
+import { createAccess } from "../gateway/access.ts";
+import { createGatewayCaller } from "../gateway/call.ts";
+import { type Identity, readIdentity, signersOf } from "../identity/identity.ts";
+import { fetchWholeLog, gatewayLog } from "../log/fetch.ts";
+import { loadLog, type LogState } from "../log/keeper.ts";
+import type { ClientPorts } from "../ports.ts";
+import { type Broadcast, createBroadcast, createHub } from "../runtime/hub.ts";
+import { createCancel } from "../runtime/cancel.ts";
+import { Device, type DeviceListener } from "../runtime/device.ts";
+import { fieldsOf, parseStored } from "../store/frame.ts";
+import { engineKeyOf, storeKeys } from "../store/keys.ts";
+import { openSealedStore, type SealedStore } from "../store/seal-store.ts";
+import { createRoomFiles } from "./files.ts";
+import { allowedRooms, createLink, type Link } from "./link.ts";
+import { openRoom, stoppedError } from "./open-room.ts";
+import { createOrgAdmin } from "./org-admin.ts";
+import { createReceipts, type Receipts } from "./receipts.ts";
+import type { ClientSession } from "./session.ts";
+import { statusOf } from "./wait-reason.ts";
+
+/**
+ * Opens the client of the identity that the store holds, and connects it. Throws what hinders the
+ * first connection; with `online: false` it opens what is on the disk only.
+ */
+export async function connect(options: ConnectOptions): Promise<Client> {
+  const store = await openSealedStore(options);
+  const identity = await readIdentity(store);
+  if (identity === undefined) throw clientErrors.ERR_IDENTITY_MISSING("this store belongs to nobody");
+  const client = await OpenClient.open(options, { store, identity });
+  if (options.online === false) return client;
+  try {
+    await client.refresh();
+  } catch (error) {
+    await client[Symbol.asyncDispose]();
+    throw error;
+  }
+  return client;
+}
+
+interface Opened {
+  readonly store: SealedStore;
+  readonly identity: Identity;
+}
+
+class OpenClient implements Client {
+  readonly #session: ClientSession;
+  readonly #engine: MemberEngine;
+  readonly #link: Link;
+  readonly #events: Broadcast<ClientEvent>;
+  readonly #receipts: Receipts;
+  readonly #rooms = new Map<RoomId, Room>();
+  readonly #invitedNames: ReadonlyMap<RoomId, string>;
+  readonly org: Client["org"];
+  readonly factors: Client["factors"];
+  #stopped: ClientState | undefined;
+
+  private constructor(parts: {
+    readonly session: ClientSession;
+    readonly engine: MemberEngine;
+    readonly events: Broadcast<ClientEvent>;
+    readonly receipts: Receipts;
+    readonly invitedNames: ReadonlyMap<RoomId, string>;
+  }) {
+    const { session, events } = parts;
+    this.#session = session;
+    this.#engine = parts.engine;
+    this.#events = events;
+    this.#receipts = parts.receipts;
+    this.#invitedNames = parts.invitedNames;
+    this.#link = createLink(session, (state) => {
+      events.send({ kind: "state", state });
+      session.hub.changed();
+    });
+    this.org = createOrgAdmin({
+      session,
+      roomName: (room) => this.#nameOf(room),
+      nameRoom: async (room, name) => {
+        await this.refresh();
+        await (await this.room(room)).setProfile({ roomName: name });
+      },
+    });
+    this.factors = {
+      enrol: async () => ({ provisioning: await session.access.enrolTotp() }),
+      present: (_factor, proof) => session.access.presentTotp(proof),
+    };
+  }
+
+  static async open(options: ConnectOptions, { store, identity }: Opened): Promise<OpenClient> {
+    const { statement, account, nkey } = signersOf(identity, options.crypto);
+    const url = options.gatewayUrl ?? identity.gatewayUrl;
+    const gateway = createGatewayCaller(options, { url, caSha256: identity.caSha256 });
+    const caller = { kind: "device", device: identity.deviceId, signer: statement } as const;
+    const source = gatewayLog(gateway, identity.orgId, caller);
+    const log = await firstLog(options, { store, identity, source });
+    const engine = await openEngine(options, { store, identity });
+    const hub = createHub();
+    const closing = createCancel();
+    const events = createBroadcast<ClientEvent>();
+    const receipts = createReceipts();
+    let client: OpenClient | undefined;
+    const listener = listenerOf({ hub, events, receipts, client: () => client });
+    const access = createAccess({
+      ports: options,
+      store,
+      identity,
+      statement,
+      gateway,
+      checkpoint: () => (device as Device | undefined)?.log.newest.signed ?? log.newest.signed,
+    });
+    const leafKey = identity.keys.leaf.expose((seed) => options.crypto.ed25519PublicKey(seed));
+    let device: Device | undefined;
+    device = await Device.open({
+      ports: options,
+      store,
+      identity,
+      nkey,
+      signer: statement,
+      engine,
+      log,
+      listener,
+      closing,
+      grantJoin: (room, epoch) => access.grantJoin(room, epoch, leafKey),
+    });
+    const opened = device;
+    const session: ClientSession = {
+      ports: options,
+      store,
+      identity,
+      nkey,
+      statement,
+      account,
+      nkeySeed: identity.keys.nkey,
+      gateway,
+      access,
+      device: opened,
+      hub,
+      closing,
+      syncLog: async () => {
+        const fresh = await source.page(opened.log.replica.size, opened.log.newest.signed);
+        await opened.takeLog(fresh);
+      },
+      refresh: async () => client?.refresh(),
+    };
+    const invitedNames = await readInvitedNames(store);
+    client = new OpenClient({ session, engine, events, receipts, invitedNames });
+    return client;
+  }
+
+  get orgId(): Client["orgId"] {
+    return this.#session.identity.orgId;
+  }
+
+  get accountId(): Client["accountId"] {
+    return this.#session.identity.accountId;
+  }
+
+  get deviceId(): Client["deviceId"] {
+    return this.#session.identity.deviceId;
+  }
+
+  get personName(): string {
+    return this.#session.identity.personName;
+  }
+
+  state(): ClientState {
+    return this.#stopped ?? this.#link.state;
+  }
+
+  rooms(): ReturnType<Client["rooms"]> {
+    const { device } = this.#session;
+    const context = device.context();
+    const { account, log } = context;
+    const known = roomsOfAccount(log.state, { account, at: log.size }).map(({ room }) => room);
+    const all = new Set([...known, ...device.rooms().map(({ room }) => room)]);
+    return [...all].flatMap(
+      (room) => statusOf(device.room(room), context, this.#invitedNames) ?? [],
+    );
+  }
+
+  decisions(): ReturnType<Client["decisions"]> {
+    return this.#session.access.admission?.decisions ?? [];
+  }
+
+  events(): AsyncIterable<ClientEvent> {
+    return this.#events.listen();
+  }
+
+  deviceLink(): ReturnType<Client["deviceLink"]> {
+    const { identity, device } = this.#session;
+    const { orgId, orgName, accountId, personName, gatewayUrl, caSha256 } = identity;
+    return {
+      orgId,
+      orgName,
+      accountId,
+      personName,
+      gatewayUrl,
+      caSha256,
+      checkpoint: device.log.newest.signed,
+      logKey: publicKeyBytes(identity.logKey),
+    };
+  }
+
+  async refresh(): Promise<void> {
+    this.#session.device.check();
+    await this.#link.refresh();
+    await this.#session.syncLog();
+  }
+
+  async room(id: RoomId): Promise<Room> {
+    const room = parseRoomId(id);
+    const { device } = this.#session;
+    const { phase } = device.room(room).durable;
+    const isIn = phase === "active" || phase === "confirming";
+    if (!isIn) await this.#enter(room);
+    const known = this.#rooms.get(room);
+    if (known !== undefined) return known;
+    const opened = openRoom({
+      session: this.#session,
+      room,
+      receipts: this.#receipts,
+      files: createRoomFiles(this.#session, room),
+      invitedNames: this.#invitedNames,
+      notices: (wanted) => noticesOf(this.#events.listen(), wanted),
+    });
+    this.#rooms.set(room, opened);
+    return opened;
+  }
+
+  /** Admission by the gateway, then the join; throws the first refusal. */
+  async #enter(room: RoomId): Promise<void> {
+    const { device, hub, closing } = this.#session;
+    if (!this.#isAllowed(room) || device.link === undefined) await this.refresh();
+    if (!this.#isAllowed(room)) throw this.#refusal(room);
+    device.post(room, { kind: "wanted" });
+    await device.settled();
+    for (;;) {
+      const seen = hub.version;
+      device.check();
+      const { durable, joinRefusal, hindrance, isRetrying } = device.room(room);
+      if (durable.phase === "active" || durable.phase === "confirming") return;
+      if (durable.phase === "stopped") throw stoppedError(device.room(room));
+      if (joinRefusal !== undefined && !isRetrying) throw errorFromReport(joinRefusal);
+      if (hindrance?.kind === "not-admitted") {
+        throw clientErrors.ERR_NOT_ADMITTED("the room cannot be joined", { hint: hindrance.hint });
+      }
+      if (closing.signal.aborted) throw clientErrors.ERR_CLIENT_CLOSED("the client was closed");
+      if (device.link === undefined) throw clientErrors.ERR_OFFLINE("the connection was lost");
+      await hub.after(seen);
+    }
+  }
+
+  #isAllowed(room: RoomId): boolean {
+    return allowedRooms(this.decisions()).includes(room);
+  }
+
+  #refusal(room: RoomId): Error {
+    const decision = this.decisions().find(({ roomId }) => sameRoom(roomId, room));
+    if (decision === undefined) {
+      return clientErrors.ERR_ROOM_UNKNOWN("you have no role in such a room");
+    }
+    const rule = decision.rules.find(({ passed }) => !passed);
+    return clientErrors.ERR_NOT_ADMITTED(
+      `the ${rule?.source ?? "gateway"} refuses: ${rule?.text ?? "no reason given"}`,
+      {
+        ...(rule?.hint ? { hint: rule.hint } : {}),
+        details: { room, missingFactors: decision.missingFactors.length },
+      },
+    );
+  }
+
+  #nameOf(room: RoomId): string | undefined {
+    return this.#session.device.room(room).names.room ?? this.#invitedNames.get(room);
+  }
+
+  /** From the device: a room has moved on. */
+  onRoom(room: RoomId): void {
+    const { device } = this.#session;
+    const status = statusOf(device.room(room), device.context(), this.#invitedNames);
+    if (status !== undefined) this.#events.send({ kind: "room", status });
+    this.#link.ensureInbox();
+  }
+
+  onFailure(error: unknown): void {
+    const code = isCloisterError(error) ? error.code : "ERR_INTERNAL";
+    const text = isCloisterError(error) ? error.message : "the client has failed";
+    this.#stopped = { kind: "stopped", code, text };
+    this.#receipts.fail(error);
+    this.#events.send({ kind: "state", state: this.#stopped });
+    this.#session.hub.changed();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { closing, device, hub, identity } = this.#session;
+    if (closing.signal.aborted) return;
+    await device.settled();
+    closing.cancel();
+    await this.#link.close();
+    await device.settled();
+    this.#receipts.fail(clientErrors.ERR_CLIENT_CLOSED("the client was closed"));
+    this.#events.close();
+    hub.close();
+    this.#engine[Symbol.dispose]();
+    identity[Symbol.dispose]();
+  }
+}
+
+function sameRoom(bytes: Uint8Array, room: RoomId): boolean {
+  return allowedRooms([{ roomId: bytes, allowed: true }]).includes(room);
+}
+
+async function* noticesOf(
+  events: AsyncIterable<ClientEvent>,
+  room: RoomId,
+): AsyncIterable<RoomNotice> {
+  for await (const event of events) {
+    if (event.kind === "notice" && event.room === room) yield event.notice;
+  }
+}
+
+interface ListenerParts {
+  readonly hub: ClientSession["hub"];
+  readonly events: Broadcast<ClientEvent>;
+  readonly receipts: Receipts;
+  client(): OpenClient | undefined;
+}
+
+function listenerOf({ hub, events, receipts, client }: ListenerParts): DeviceListener {
+  return {
+    changed: (room) => {
+      client()?.onRoom(room);
+      hub.changed();
+    },
+    notice: (room, notice) => events.send({ kind: "notice", room, notice }),
+    stored: (_room, { ids, sequence, resent }) => {
+      receipts.settle(ids, { sequence, resent });
+      hub.changed();
+    },
+    queued: () => hub.changed(),
+    logChanged: () => hub.changed(),
+    refreshAccess: () => {
+      client()
+        ?.refresh()
+        .catch(() => undefined);
+    },
+    failed: (error) => client()?.onFailure(error),
+  };
+}
+
+async function firstLog(
+  ports: ClientPorts,
+  { store, identity, source }: Opened & { readonly source: ReturnType<typeof gatewayLog> },
+): Promise<LogState> {
+  const { verify, sha256 } = ports.crypto;
+  const options = { org: identity.orgId, verify, sha256 };
+  const stored = await loadLog(store, options);
+  if (stored !== undefined) return stored;
+  const { state, puts } = await fetchWholeLog(source, { ...options, known: undefined });
+  await store.transaction({ puts, deletes: [] });
+  return state;
+}
+
+async function openEngine(ports: ClientPorts, { store, identity }: Opened): Promise<MemberEngine> {
+  const credential = encodeLeafCredential({
+    org: identity.orgId,
+    account: identity.accountId,
+    device: identity.deviceId,
+  });
+  const seed = identity.keys.leaf.expose((bytes) => Uint8Array.from(bytes));
+  try {
+    const engine = await ports.engine({
+      leafSecretSeed: seed,
+      credential,
+      fillRandom: (target) => target.set(ports.random.bytes(target.length)),
+    });
+    const rows = await store.listAll(storeKeys.engine);
+    engine.restore(rows.map(({ key, value }) => ({ key: engineKeyOf(key), value })));
+    return engine;
+  } finally {
+    seed.fill(0);
+  }
+}
+
+async function readInvitedNames(store: SealedStore): Promise<ReadonlyMap<RoomId, string>> {
+  const stored = await store.get(storeKeys.names);
+  const names = new Map<RoomId, string>();
+  if (stored === undefined) return names;
+  for (const entry of fieldsOf(parseStored(stored).header).list("rooms")) {
+    if (!Array.isArray(entry)) continue;
+    const [room, name]: unknown[] = entry;
+    if (typeof room === "string" && typeof name === "string") names.set(parseRoomId(room), name);
+  }
+  return names;
+}

@@ -1,0 +1,80 @@
+import type { AccountId, RoomId } from "@cloister/base";
+import { roleOf, roomScope } from "@cloister/rules";
+import type { RoomPhase, RoomStatus, WaitReason } from "../client-types.ts";
+import { otherAccounts, roomFact, type RoomContext } from "../room/context.ts";
+import { nameOf } from "../room/naming.ts";
+import type { RoomState } from "../room/state.ts";
+
+/** What the room is doing, in the words of the public interface. */
+export function phaseOf(state: RoomState, context: RoomContext): RoomPhase {
+  const { phase, stopped } = state.durable;
+  switch (phase) {
+    case "absent":
+    case "removed":
+    case "joining":
+      return { kind: phase };
+    case "confirming":
+      return {
+        kind: "awaiting-confirmation",
+        accounts: otherAccounts(context, state.room, state.roster),
+      };
+    case "active":
+      return isCatchingUp(state, context) ? { kind: "catching-up" } : { kind: "active" };
+    case "stopped":
+      return { kind: "stopped", code: stopped?.code ?? "ERR_ROOM_STOPPED", text: stopped?.text ?? "" };
+    default:
+      throw phase satisfies never;
+  }
+}
+
+function isCatchingUp(state: RoomState, context: RoomContext): boolean {
+  const isBehind = state.backlog.length > 0 || state.work.kind !== "idle";
+  return context.isOnline && (!context.isDrained || isBehind);
+}
+
+/** Why what is queued does not go out; undefined if it does. */
+export function waitReason(state: RoomState, context: RoomContext): WaitReason | undefined {
+  if (!context.isOnline) return { kind: "offline" };
+  if (state.hindrance !== undefined && state.hindrance.kind !== "offline") return state.hindrance;
+  const phase = phaseOf(state, context);
+  if (phase.kind === "awaiting-confirmation") {
+    return { kind: "confirmation", accounts: phase.accounts };
+  }
+  if (phase.kind === "removed" || phase.kind === "stopped") {
+    return { kind: "not-admitted", hint: `the room is ${phase.kind} here` };
+  }
+  return phase.kind === "active" ? undefined : { kind: "catching-up" };
+}
+
+export function statusOf(
+  state: RoomState,
+  context: RoomContext,
+  invitedNames: ReadonlyMap<RoomId, string>,
+): RoomStatus | undefined {
+  const fact = roomFact(context, state.room);
+  if (fact?.project === undefined) return undefined;
+  const { account, log } = context;
+  const queued = [...state.queue, ...state.flights.flatMap(({ rows }) => rows)];
+  return {
+    id: state.room,
+    project: fact.project,
+    name: state.names.room ?? invitedNames.get(state.room),
+    role: roleOf(log.state, { account, scope: roomScope(state.room), at: log.size }),
+    phase: phaseOf(state, context),
+    epoch: state.durable.group?.epoch,
+    queuedMessages: queued.reduce((sum, { itemCount }) => sum + itemCount, 0),
+    setAsideRecords: state.durable.setAside,
+    skippedRecords: state.durable.skipped,
+  };
+}
+
+/** As any room of this device knows the person; one's own word first. */
+export function personName(
+  states: readonly RoomState[],
+  account: AccountId,
+  own: { readonly account: AccountId; readonly name: string },
+): string | undefined {
+  if (account === own.account) return own.name;
+  const said = states.map(({ names }) => names.own.get(account)).find((name) => name !== undefined);
+  return said ?? states.map(({ names }) => nameOf(names, account)).find((name) => name !== undefined);
+}
