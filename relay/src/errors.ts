@@ -19,22 +19,20 @@ export const relayErrors = defineErrors({
   },
   ERR_RELAY_NOT_OWNER: { kind: "Policy", hint: "only an owner over the room adds devices to it" },
   // Handshakes.
+  // Final for these bytes, so not retryable: the author makes another handshake.
   ERR_HANDSHAKE_CONFLICT: {
     kind: "Usage",
-    retryable: true,
     hint: "fetch the handshakes from your own index on, then make yours anew",
   },
   ERR_HANDSHAKE_MALFORMED: { kind: "Codec" },
   ERR_HANDSHAKE_ENGINE: { kind: "Verification" },
-  ERR_HANDSHAKE_PENDING: { kind: "Transport", retryable: true, hint: "send the same bytes again" },
   // Grants, passes and key packages.
   ERR_RELAY_EPOCH_STALE: {
     kind: "Usage",
-    retryable: true,
     hint: "ask for the room's epoch, then for a new grant",
   },
   ERR_RELAY_GRANT_DEVICE: { kind: "Verification" },
-  ERR_RELAY_GRANT_POLICY: { kind: "Policy", retryable: true, hint: "ask the gateway again" },
+  ERR_RELAY_GRANT_POLICY: { kind: "Usage", hint: "ask the gateway for a new grant" },
   ERR_RELAY_KEY_PACKAGE: {
     kind: "Verification",
     hint: "publish packages of your own leaf key only",

@@ -49,7 +49,7 @@ describe("handshakes", () => {
     const lost = outcomes.find((outcome) => outcome.status === "rejected");
     expect(lost?.reason).toMatchObject({
       code: "ERR_HANDSHAKE_CONFLICT",
-      retryable: true,
+      retryable: false,
       details: { nextIndex: "3", epoch: "2" },
     });
     const [winner, loser] = outcomes[0]?.status === "fulfilled" ? [owner, joiner] : [joiner, owner];
