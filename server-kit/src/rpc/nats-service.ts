@@ -53,6 +53,9 @@ export class NatsService<Facts, Caller> implements AsyncDisposable {
   }
 
   #take(message: Msg): void {
+    // Nobody waits for it, and whoever calls through an export does: what has no reply subject may
+    // be an answer that somebody had the server write onto the service's own subject.
+    if (message.reply === undefined || message.reply === "") return;
     if (this.#inFlight.size >= (this.#options.maxInFlight ?? MAX_CALLS_IN_FLIGHT)) {
       respond(message, refusal(rpcErrors.ERR_RPC_BUSY("too many calls at once")));
       return;
