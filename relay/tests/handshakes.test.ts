@@ -218,6 +218,49 @@ describe("handshakes", () => {
     expect({ epoch, handshakeIndex }).toEqual({ epoch: 3n, handshakeIndex: 4n });
   });
 
+  it("refuses what is no commit in the place of one, and a commit that changes the context", async () => {
+    const { room, owner } = await pairInRoom();
+    const groupId = owner.groupId(room);
+    const plaintext = new Uint8Array(64);
+    const sealed = owner.engine.seal({ groupId, plaintext, aad: new Uint8Array() });
+    const groupInfo = owner.engine.exportGroupInfo(groupId);
+    for (const commit of [sealed, groupInfo]) {
+      const record = await owner.sign(room, { index: 2, epoch: 1n, groupInfo, commit });
+      await expect(owner.call("AppendHandshake", { handshake: record })).rejects.toMatchObject({
+        code: expect.stringMatching(/^ERR_(HANDSHAKE|MESSAGE)_/),
+      });
+    }
+    const other = owner.engine.contextExtension(groupId).slice();
+    other[10] = (other[10] ?? 0) ^ 1;
+    const changed = await owner.committing(room, { contextExtension: other });
+    await expect(owner.call("AppendHandshake", { handshake: changed })).rejects.toMatchObject({
+      code: "ERR_HANDSHAKE_CONTEXT",
+    });
+  });
+
+  it("refuses to replace what is not the newest, and the creation", async () => {
+    const { room, owner } = await pairInRoom();
+    const joined = owner.head(room).hash;
+    await owner.commit(room);
+    for (const refuses of [joined, new Uint8Array(32)]) {
+      const record = await owner.committing(room, { record: { refuses } });
+      await expect(owner.call("AppendHandshake", { handshake: record })).rejects.toMatchObject({
+        code: "ERR_HANDSHAKE_CONFLICT",
+      });
+      owner.engine.clearPending(owner.groupId(room));
+    }
+    const fresh = await stage.org().room();
+    using alone = await TestMember.connect(stage, {
+      device: firstDevice(stage.org().log.owner),
+      rooms: [fresh],
+    });
+    const creation = await alone.create(fresh);
+    const record = await alone.committing(fresh, { record: { refuses: sha256(creation) } });
+    await expect(alone.call("AppendHandshake", { handshake: record })).rejects.toMatchObject({
+      code: "ERR_HANDSHAKE_CONFLICT",
+    });
+  });
+
   it("removes whom the log no longer entitles, and only then goes on", async () => {
     const { log, publish } = stage.org();
     const { room, owner, bob } = await pairInRoom();
