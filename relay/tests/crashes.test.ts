@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { idBytes } from "@cloister/base";
+import { EngineError } from "@cloister/group-engine/errors";
+import type { PublicEngine } from "@cloister/group-engine/types";
 import { fenceSubject } from "@cloister/proto";
 import { firstDevice } from "@cloister/rules/testing";
 import { describe, expect, it } from "vitest";
@@ -79,6 +81,44 @@ describe("a relay that dies between append and fence", () => {
     await failed();
     await owner.commit(room);
     expect(await lastFence(stage, room)).toBe(Number(mended.fenceSequence) + 2);
+  }, 60_000);
+});
+
+describe("a group engine that traps", () => {
+  it("is replaced, its rooms are read again, and the call can be repeated", async () => {
+    await using stage = await DeliveryStage.start();
+    let isTrapping = false;
+    let engines = 0;
+    await stage.relay({
+      wrapEngine: (engine) => {
+        engines += 1;
+        return new Proxy(engine, {
+          get: (target, name: keyof PublicEngine) => {
+            if (isTrapping && name === "restore") {
+              isTrapping = false;
+              throw new EngineError("engine.trapped", "a trap");
+            }
+            const value: unknown = Reflect.get(target, name);
+            return typeof value === "function" ? value.bind(target) : value;
+          },
+        });
+      },
+    });
+    const { log, room: makeRoom } = stage.org();
+    const room = await makeRoom();
+    using owner = await TestMember.connect(stage, {
+      device: firstDevice(log.owner),
+      rooms: [room],
+    });
+    await owner.create(room);
+    await owner.commit(room);
+    const record = await owner.committing(room);
+    isTrapping = true;
+    await expect(owner.call("AppendHandshake", { handshake: record })).rejects.toMatchObject({
+      kind: "Internal",
+    });
+    const { index } = await owner.call("AppendHandshake", { handshake: record });
+    expect({ index, engines }).toEqual({ index: 2n, engines: 2 });
   }, 60_000);
 });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseEpochMs, type RoomId } from "@cloister/base";
 import { createPublicEngine } from "@cloister/group-engine/public";
+import type { PublicEngine } from "@cloister/group-engine/types";
 import { publicWasmHref } from "@cloister/group-engine/wasm-paths";
 import { logSubject, streamNames } from "@cloister/proto";
 import {
@@ -26,6 +27,7 @@ export interface StageOptions {
 
 export interface RelayOptions {
   readonly atStep?: (step: AppendStep) => Promise<void>;
+  readonly wrapEngine?: (engine: PublicEngine) => PublicEngine;
   /** True while accounts does not know the orgs yet. */
   readonly isUnknown?: () => boolean;
 }
@@ -93,7 +95,10 @@ export class DeliveryStage implements AsyncDisposable {
     const relay = await openRelay({
       delivery: delivery.connection,
       log: log.connection,
-      makeEngine: async () => createPublicEngine(publicModule),
+      makeEngine: async () => {
+        const engine = createPublicEngine(publicModule);
+        return options.wrapEngine?.(engine) ?? engine;
+      },
       signer: first.log.relay.key,
       announce: async () =>
         (options.isUnknown?.() === true ? [] : [...this.orgs.values()]).map(
