@@ -50,7 +50,6 @@ export function memberScope(key: AccountKey): SigningScope {
       "$JS.API.CONSUMER.MSG.NEXT.ROOMS.{{subject()}}",
       "$JS.ACK.ROOMS.{{subject()}}.*.*.*.*.*",
       "ds.v1.{{subject()}}.*",
-      "log.v1.{{subject()}}.*",
     ],
     subscribe: [ownInbox],
     subscriptions: MAX_MEMBER_SUBSCRIPTIONS,
@@ -101,19 +100,19 @@ function serviceScope(input: {
 
 /** The Delivery Service in DELIVERY; it tells accounts its keys, and reads the log as members do. */
 export function deliveryScope(key: AccountKey): SigningScope {
-  const calls = ["accounts.v1.{{subject()}}.AnnounceRelay", "log.v1.{{subject()}}.*"];
+  const calls = ["accounts.v1.{{subject()}}.AnnounceRelay"];
   return serviceScope({ key, role: "delivery", serves: ["ds"], calls, stores: ["hs.>"] });
 }
 
 /** The accounts service in ACCOUNTS. */
 export function accountsScope(key: AccountKey): SigningScope {
-  const serves = ["accounts", "log"];
+  const serves = ["accounts"];
   return serviceScope({ key, role: "accounts", serves, calls: [], stores: ["log.*"] });
 }
 
 /** A gateway in GATEWAY: its sealed buckets, and calls to the accounts service. */
 export function gatewayScope(key: AccountKey): SigningScope {
-  const calls = ["accounts.v1.{{subject()}}.*", "log.v1.{{subject()}}.*"];
+  const calls = ["accounts.v1.{{subject()}}.*"];
   return serviceScope({ key, role: "gateway", serves: [], calls, stores: [] });
 }
 

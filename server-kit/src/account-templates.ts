@@ -81,7 +81,6 @@ export interface OrgAccountInput {
   readonly memberKey: AccountKey;
   readonly storeAccount: AccountKey;
   readonly deliveryAccount: AccountKey;
-  readonly accountsAccount: AccountKey;
   readonly connections: number;
 }
 
@@ -105,7 +104,6 @@ export function orgAccount(input: OrgAccountInput): AccountTemplate {
         type: "service" as const,
       })),
       serviceImport({ service: "ds", from: input.deliveryAccount, into: account }),
-      serviceImport({ service: "log", from: input.accountsAccount, into: account }),
     ],
     exports: [],
   };
@@ -161,10 +159,7 @@ export function deliveryAccount(
     name: "DELIVERY",
     limits: limits(input.storage, 100),
     scopes: [deliveryScope(input.signingKey)],
-    imports: [
-      serviceImport({ service: "accounts", from, into: account }),
-      serviceImport({ service: "log", from, into: account }),
-    ],
+    imports: [serviceImport({ service: "accounts", from, into: account })],
     exports: [serviceExport("ds")],
   };
 }
@@ -177,7 +172,7 @@ export function accountsAccount(input: ServiceAccountInput): AccountTemplate {
     limits: limits(input.storage, 100),
     scopes: [accountsScope(input.signingKey)],
     imports: [],
-    exports: [serviceExport("accounts"), serviceExport("log")],
+    exports: [serviceExport("accounts")],
   };
 }
 
@@ -191,10 +186,7 @@ export function gatewayAccount(
     name: "GATEWAY",
     limits: limits(input.storage, 100),
     scopes: [gatewayScope(input.signingKey)],
-    imports: [
-      serviceImport({ service: "accounts", from, into: account }),
-      serviceImport({ service: "log", from, into: account }),
-    ],
+    imports: [serviceImport({ service: "accounts", from, into: account })],
     exports: [],
   };
 }

@@ -24,7 +24,7 @@ export function consumerNextSubject(device: UserNkey): string {
 }
 
 /** Services that other accounts reach through an import. */
-export type ServiceName = "ds" | "log" | "accounts";
+export type ServiceName = "ds" | "accounts";
 
 export interface ServiceCall {
   readonly service: ServiceName;

@@ -116,7 +116,6 @@ export function createOrg({ name, services, diskBytes }: CreateOrgInput): TestOr
     memberKey: memberKey.publicKey,
     storeAccount: store.publicKey,
     deliveryAccount: services.delivery.account.publicKey,
-    accountsAccount: services.accounts.account.publicKey,
     connections: 1_000,
   });
   const storeTemplate = storeAccount({

@@ -326,7 +326,6 @@ describe("the reply subject, which no permission covers", () => {
     });
     await delivery.connection.flush();
     await replyInto(`ds.v1.${alice.pair.publicKey}.GetRoomKey`);
-    await replyInto(`log.v1.${alice.pair.publicKey}.Submit`);
     spy.unsubscribe();
     expect(calls.filter((subject) => subject.includes(alice.pair.publicKey))).toEqual([]);
   });

@@ -69,8 +69,6 @@ describe("publishing elsewhere", () => {
       `ds.v1.${beta.account.publicKey}.${mallory.pair.publicKey}.GetRoomKey`,
     "a call to the accounts service": ({ mallory }) =>
       `accounts.v1.${mallory.pair.publicKey}.CreateOrg`,
-    "a statement's call in another device's name": ({ alice }) =>
-      `log.v1.${alice.pair.publicKey}.Submit`,
     "a ping to all servers": () => "$SYS.REQ.SERVER.PING",
     "an account of its own making": () => "$SYS.REQ.CLAIMS.UPDATE",
     "a question about connections": () => "$SYS.REQ.ACCOUNT.PING.CONNZ",
@@ -180,7 +178,7 @@ describe("listening elsewhere", () => {
     "inboxes by a wildcard": () => "_INBOX.*.x",
     "services' answers": () => "_R_.>",
     "calls to the Delivery Service": () => "ds.v1.>",
-    "calls to the log": () => "log.v1.>",
+    "calls to accounts": () => "accounts.v1.>",
     "the JetStream API": () => "$JS.API.>",
     acknowledgements: () => "$JS.ACK.>",
     advisories: () => "$JS.EVENT.ADVISORY.>",
@@ -252,12 +250,12 @@ describe("keys of services", () => {
     expect(await relay.refused.refusesPublish("$JS.API.STREAM.MSG.GET.ROOMS")).toBe(true);
   });
 
-  test("[F49] refused: a gateway answers for accounts, or the Delivery Service for the log", async () => {
+  test("[F49] refused: a gateway or the Delivery Service answers for accounts", async () => {
     const { nats, delivery } = stage;
     const gateway = await nats.service("gateway");
     const refused = new Violations(gateway);
     expect(await refused.refusesSubscribe("accounts.v1.*.*.*")).toBe(true);
-    expect(await delivery.refused.refusesSubscribe("log.v1.*.*.*")).toBe(true);
+    expect(await delivery.refused.refusesSubscribe("accounts.v1.*.*.*")).toBe(true);
     const other = NkeyPair.generate("user").publicKey;
     expect(await refused.refusesPublish(`accounts.v1.${other}.CreateOrg`)).toBe(true);
   });

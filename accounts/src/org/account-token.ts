@@ -49,7 +49,6 @@ export function desiredAccounts(input: AccountInput): DesiredAccount[] {
       memberKey: accounts.natsAccount,
       storeAccount: accounts.storeAccount,
       deliveryAccount: input.services.delivery,
-      accountsAccount: input.services.accounts,
       connections: ORG_CONNECTIONS,
     }),
     scopes: gateways.map(({ natsSigningKey }) =>
