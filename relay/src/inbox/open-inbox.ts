@@ -3,11 +3,10 @@ import { fenceSubject, type relayV1, streamNames } from "@cloister/proto";
 import { verifyPass } from "@cloister/rules";
 import type { DeviceCaller } from "../handlers/device-caller.ts";
 import { safeNumber } from "../rooms/handshake-record.ts";
+import { inParallel } from "../store/in-parallel.ts";
 import type { JetStreamApi } from "../store/jetstream-api.ts";
 import { InboxConsumers } from "./inbox-consumers.ts";
 import { restrictDevice } from "./removal.ts";
-
-const lookupsAtOnce = 32;
 
 export interface OpenInboxContext {
   readonly caller: DeviceCaller;
@@ -56,17 +55,9 @@ async function fencesOf(
   api: JetStreamApi,
   rooms: readonly RoomId[],
 ): Promise<relayV1.OpenInboxResponse_RoomFence[]> {
-  const fences: relayV1.OpenInboxResponse_RoomFence[] = [];
-  for (let start = 0; start < rooms.length; start += lookupsAtOnce) {
-    const found = await Promise.all(
-      rooms.slice(start, start + lookupsAtOnce).map(async (room) => {
-        const last = await api.last(streamNames.rooms, fenceSubject(room));
-        return last === undefined
-          ? []
-          : [{ roomId: idBytes(room), sequence: BigInt(last.sequence) }];
-      }),
-    );
-    fences.push(...found.flat());
-  }
-  return fences;
+  const found = await inParallel(rooms, async (room) => {
+    const last = await api.last(streamNames.rooms, fenceSubject(room));
+    return last === undefined ? [] : [{ roomId: idBytes(room), sequence: BigInt(last.sequence) }];
+  });
+  return found.flat();
 }

@@ -2,6 +2,7 @@ import { accountIdFromBytes, deviceIdFromBytes } from "@cloister/base";
 import type { UserNkey } from "@cloister/proto";
 import { deviceAt, deviceByNkey, devicesOf, isMember, type LogReplica } from "@cloister/rules";
 import { isNkey } from "@cloister/server-kit";
+import { inParallel } from "../store/in-parallel.ts";
 import type { InboxConsumers } from "./inbox-consumers.ts";
 
 /** Takes away whatever of a device's inbox the log does not give it. */
@@ -25,9 +26,9 @@ export async function restrictAfter(consumers: InboxConsumers, replica: LogRepli
 
 /** At start: a relay may have been down when a role ended. */
 export async function restrictAll(consumers: InboxConsumers, replica: LogReplica): Promise<void> {
-  for (const name of await consumers.names()) {
-    if (isNkey("user", name)) await restrictDevice(consumers, replica, name);
-  }
+  const names = await consumers.names();
+  const nkeys = names.filter((name) => isNkey("user", name));
+  await inParallel(nkeys, (nkey) => restrictDevice(consumers, replica, nkey));
 }
 
 function touchedDevices({ state, size: at, entry }: LogReplica): readonly UserNkey[] | "all" {

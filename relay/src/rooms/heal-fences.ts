@@ -1,5 +1,6 @@
 import { type OrgId, parseRoomId } from "@cloister/base";
 import { deliveryStreams, deliverySubjects } from "../store/delivery-streams.ts";
+import { inParallel } from "../store/in-parallel.ts";
 import type { JetStreamApi } from "../store/jetstream-api.ts";
 import type { FenceWriter } from "./fence-writer.ts";
 import { parseHandshakeRecord } from "./handshake-record.ts";
@@ -14,10 +15,10 @@ export interface HealOptions {
 export async function healFences({ org, delivery, fences }: HealOptions): Promise<void> {
   const filter = deliverySubjects.handshakesOfOrg(org);
   const { subjects } = await delivery.streamFacts(deliveryStreams.handshakes, filter);
-  for (const [subject, count] of subjects) {
+  await inParallel([...subjects], async ([subject, count]) => {
     const room = parseRoomId(subject.slice(subject.lastIndexOf(".") + 1));
-    if ((await fences.find({ org, room }, count - 1)) !== undefined) continue;
+    if ((await fences.find({ org, room }, count - 1)) !== undefined) return;
     const newest = await delivery.last(deliveryStreams.handshakes, subject);
     if (newest !== undefined) await fences.ensure({ org, room }, parseHandshakeRecord(newest.data));
-  }
+  });
 }
