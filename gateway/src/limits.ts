@@ -78,11 +78,5 @@ export const MAX_CACHED_ORG_KEYS = 1_000;
 /** How long a stopping gateway waits for what NATS still has of it. */
 export const DRAIN_TIMEOUT_MS = 2_000;
 
-/**
- * accounts revokes tokens that were issued up to this long after a loss of rights; so a token that
- * should outlive the loss is issued later. Both sides must hold the same number.
- */
-export const REVOCATION_MARGIN_SECONDS = 2;
-
-/** Longest wait for that second: longer would only mean that clocks differ. */
+/** Longest wait for the second in which a token may be issued: longer only where clocks differ. */
 export const MAX_ISSUE_WAIT_MS = 4_000;

@@ -1,6 +1,6 @@
 import { parseEpochMs } from "@cloister/base";
 import { orgScope, roomScope } from "@cloister/rules";
-import { type TestAccount, TestOrg } from "@cloister/rules/testing";
+import { firstDevice, type TestAccount, TestOrg } from "@cloister/rules/testing";
 import { beforeAll, describe, expect, test } from "vitest";
 import { firstIssueSecond } from "./issue-time.ts";
 
@@ -14,7 +14,7 @@ beforeAll(async () => {
 /** Asked right after the newest entry, or so much later. */
 const secondFor = (account: TestAccount, laterMs = 0) =>
   firstIssueSecond(org.state, {
-    account: account.id,
+    user: firstDevice(account).certificate.nkey,
     nowMs: parseEpochMs(org.nowMs + laterMs),
   });
 const lossSecond = () => Math.floor(org.nowMs / 1_000);

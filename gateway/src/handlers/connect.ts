@@ -55,9 +55,9 @@ export async function connect(
 }
 
 async function untilIssuable(parts: GatewayParts, { view, device }: SessionCaller): Promise<void> {
-  const { account } = device.certificate;
+  const { nkey: user } = device.certificate;
   const nowMs = parts.clock.now();
-  const second = firstIssueSecond(view.state, { account, nowMs });
+  const second = firstIssueSecond(view.state, { user, nowMs });
   const waitMs = Math.min(second * 1_000 - nowMs, MAX_ISSUE_WAIT_MS);
   if (waitMs > 0) await delay(waitMs);
 }
