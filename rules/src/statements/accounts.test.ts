@@ -156,6 +156,29 @@ describe("invitations", () => {
     });
   });
 
+  test("accepted with a key that serves somebody or something else already", async () => {
+    const issued = await issue();
+    const [bob, alice] = [ownerFact(testAccount(org.random)), firstDevice(org.owner).certificate];
+    const ownAccount = testAccount(org.random);
+    for (const device of [
+      { ...bob.device, nkey: alice.nkey },
+      { ...bob.device, leafKey: alice.leafKey },
+      { ...bob.device, statementKey: alice.statementKey },
+    ]) {
+      const body = bodies.inviteAccepted({
+        invite: issued.invite,
+        account: bob.account,
+        accountKey: accountKey(ownAccount).publicKey,
+        device,
+      });
+      const signers = [issued.key, accountKey(ownAccount)];
+      const forged = await forgeStatement(org, { body, version: 1, device: null, signers });
+      await expect(org.append(forged)).rejects.toMatchObject({
+        code: "ERR_VERIFICATION_KEY_REUSED",
+      });
+    }
+  });
+
   test("without a role in the org, or naming a level twice, none is issued", async () => {
     const room = await org.createRoom();
     const orgUser = { scope: orgScope, role: "user" } as const;
