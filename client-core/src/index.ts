@@ -7,6 +7,7 @@ export type * from "./client-types.ts";
 export { webCrypto } from "./crypto/web-crypto.ts";
 export { clientErrors } from "./errors.ts";
 export { segmentNonce } from "./files/cobblestone.ts";
+export { sealedSegmentsOf } from "./files/segments.ts";
 export { readInvitation } from "./identity/invitation.ts";
 export { setup } from "./identity/setup.ts";
 export type * from "./identity/setup-types.ts";

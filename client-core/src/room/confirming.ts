@@ -7,7 +7,7 @@ import { leafIdentity, otherAccounts, type RoomContext } from "./context.ts";
 import type { RoomState } from "./state.ts";
 import { nameOf } from "./naming.ts";
 import { enqueue } from "./sending.ts";
-import { type RoomStep, stay, stop, then, withDurable } from "./steps.ts";
+import { type RoomStep, stay, stop, andThen, withDurable } from "./steps.ts";
 
 /**
  * A newcomer waits to hear that another account is in the same epoch (rule 10). Whoever is online
@@ -122,5 +122,5 @@ function say(state: RoomState, bodies: readonly ItemBody[], context: RoomContext
     items: encodeItems(items),
     ids: items.map(({ messageId }) => messageIdFromBytes(messageId)),
   };
-  return then(stay(state), (after) => enqueue(after, [row], context));
+  return andThen(stay(state), (after) => enqueue(after, [row], context));
 }

@@ -9,7 +9,7 @@ import { withAuthenticator } from "./joining.ts";
 import { drain, type FenceSeen } from "./receiving.ts";
 import { lookAtLog } from "./sending.ts";
 import type { GroupPoint, RoomState, Work } from "./state.ts";
-import { persist, retryLater, type RoomStep, stay, stop, then, withDurable } from "./steps.ts";
+import { persist, retryLater, type RoomStep, stay, stop, andThen, withDurable } from "./steps.ts";
 
 type FenceWork = Extract<Work, { readonly kind: "fence" }>;
 
@@ -107,15 +107,15 @@ export function onStaged(state: RoomState, staged: StagedCommit, context: RoomCo
 
 function onRefused(step: RoomStep, error: unknown, context: RoomContext): RoomStep {
   const code = codeOf(error);
-  if (code === "ERR_HANDSHAKE_LOG_AHEAD") return then(step, (state) => lookAtLog(state));
+  if (code === "ERR_HANDSHAKE_LOG_AHEAD") return andThen(step, (state) => lookAtLog(state));
   if (code === "ERR_VERIFICATION_LOG_FORK") {
     const text = "a handshake was made under another log";
-    return then(step, (state) => stay(state, { kind: "log-fork", text }));
+    return andThen(step, (state) => stay(state, { kind: "log-fork", text }));
   }
   if (!isVoidHandshake(error)) {
-    return then(step, (state) => stop(state, code, "a handshake could not be judged"));
+    return andThen(step, (state) => stop(state, code, "a handshake could not be judged"));
   }
-  return then(step, (state) => skipVoid(state, code, context));
+  return andThen(step, (state) => skipVoid(state, code, context));
 }
 
 /** What the engine itself refuses is void, unless it is this device that has fallen behind. */
@@ -148,7 +148,7 @@ function skipVoid(state: RoomState, code: string, context: RoomContext): RoomSte
     persist(next),
     { kind: "notice", notice: { kind: "void-handshake", device, code } },
   );
-  return then(told, (after) => takeNext(after, context));
+  return andThen(told, (after) => takeNext(after, context));
 }
 
 function deviceOf(record: Uint8Array): ReturnType<typeof parseHandshake>["device"] | undefined {
@@ -197,7 +197,7 @@ export function onMerged(state: RoomState, group: GroupSnapshot, context: RoomCo
     ? oweConfirmation(merged, { epoch: group.epoch, account: merging.account }, context)
     : stay(merged);
   const kept = stay(owed.state, persist(owed.state), ...owed.effects, { kind: "changed" });
-  return then(kept, (after) => takeNext(after, context));
+  return andThen(kept, (after) => takeNext(after, context));
 }
 
 /** Everything up to the fence is done: its number is what publishes expect from now on. */
@@ -210,7 +210,7 @@ function passFence(state: RoomState, context: RoomContext): RoomStep {
     { position: sequence, fenceSequence: sequence },
   );
   const passed = stay(next, persist(next), { kind: "ack", records: [work.record] });
-  return then(passed, (after) => drain(after, context));
+  return andThen(passed, (after) => drain(after, context));
 }
 
 /** This device's leaf is gone: by right, and told; or though it is entitled, then it joins anew. */
@@ -234,7 +234,7 @@ function leave(state: RoomState, context: RoomContext): RoomStep {
     },
   );
   const gone = stay(next, { kind: "engine-forget" }, persist(next), { kind: "changed" });
-  return isEntitled ? then(gone, retryLater) : gone;
+  return isEntitled ? andThen(gone, retryLater) : gone;
 }
 
 /** The group's state here does not lead on: join anew, never below the epoch that is remembered. */
@@ -243,7 +243,7 @@ function fallBehind(state: RoomState): RoomStep {
     { ...state, work: { kind: "idle" }, isWanted: true, merging: undefined },
     { phase: "joining", pending: undefined },
   );
-  return then(stay(next, persist(next), { kind: "changed" }), retryLater);
+  return andThen(stay(next, persist(next), { kind: "changed" }), retryLater);
 }
 
 function codeOf(error: unknown): string {

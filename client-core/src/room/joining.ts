@@ -13,7 +13,7 @@ import {
   type RoomStep,
   stay,
   stop,
-  then,
+  andThen,
   withDurable,
 } from "./steps.ts";
 
@@ -62,7 +62,7 @@ export function onJoined(
   if (key === undefined) return stay(state, { kind: "engine-rollback" });
   const fault = faultOf(state, joined, context);
   if (fault !== undefined) {
-    return then(stay(state, { kind: "engine-rollback" }), (after) =>
+    return andThen(stay(state, { kind: "engine-rollback" }), (after) =>
       giveUp(after, fault.code, fault.text),
     );
   }
@@ -178,7 +178,7 @@ export function onJoinRefused(state: RoomState, report: ErrorReport): RoomStep {
     hindrance: isDecision ? { kind: "not-admitted", hint } : { kind: "offline" },
   };
   const told = stay(next, { kind: "changed" });
-  return isDecision ? told : then(told, retryLater);
+  return isDecision ? told : andThen(told, retryLater);
 }
 
 /** The group's own room: this device is in it from this fence on. */
@@ -233,8 +233,8 @@ export function onEntered(
     ...(isResync ? [{ kind: "notice", notice: { kind: "resynced" } } as const] : []),
     { kind: "changed" },
   );
-  const said = others.length === 0 ? then(entry, (after) => sayProfile(after, context)) : entry;
-  return then(said, (after) => drain(after, context));
+  const said = others.length === 0 ? andThen(entry, (after) => sayProfile(after, context)) : entry;
+  return andThen(said, (after) => drain(after, context));
 }
 
 export function withAuthenticator(

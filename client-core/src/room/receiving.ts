@@ -18,7 +18,7 @@ import { learnNames } from "./naming.ts";
 import { asideRow, chainRow, fileRow, messageRow, namesRow } from "./rows.ts";
 import { pump, settle } from "./sending.ts";
 import type { RoomState, RunEntry } from "./state.ts";
-import { persist, type RoomStep, stay, then, withDurable } from "./steps.ts";
+import { persist, type RoomStep, stay, andThen, withDurable } from "./steps.ts";
 
 /** What has arrived waits its turn behind what is being done. */
 export function onRecords(
@@ -41,14 +41,14 @@ export function drain(state: RoomState, context: RoomContext): RoomStep {
   const isReading = phase === "active" || phase === "confirming";
   if (!isReading || state.work.kind !== "idle") return stay(state);
   if (state.backlog.length === 0) {
-    const entry = then(seekEntry(state, context), (after) => sayProfile(after, context));
-    return then(entry, (after) => pump(after, context));
+    const entry = andThen(seekEntry(state, context), (after) => sayProfile(after, context));
+    return andThen(entry, (after) => pump(after, context));
   }
   const known = state.backlog.filter(({ sequence }) => sequence <= state.durable.position);
   if (known.length > 0) {
     const fresh = state.backlog.filter(({ sequence }) => sequence > state.durable.position);
     const acked = stay({ ...state, backlog: fresh }, { kind: "ack", records: known });
-    return then(acked, (after) => drain(after, context));
+    return andThen(acked, (after) => drain(after, context));
   }
   return openRun(state, context);
 }
@@ -179,7 +179,7 @@ function finishRun(
     ...harvest.effects,
     { kind: "changed" },
   );
-  return then(done, (after) => drain(after, context));
+  return andThen(done, (after) => drain(after, context));
 }
 
 /** The room's own row is written once, as it stands at the end of the run. */

@@ -26,7 +26,7 @@ import { drain, onOpened, onRecords } from "./receiving.ts";
 import { fileRow, namesRow } from "./rows.ts";
 import { enqueue, hold, onPublished, onSealed } from "./sending.ts";
 import type { RoomState } from "./state.ts";
-import { persist, retryLater, type RoomStep, stay, then, withDurable } from "./steps.ts";
+import { persist, retryLater, type RoomStep, stay, andThen, withDurable } from "./steps.ts";
 
 /** One room, one event: the next state and what is to be done. Pure. */
 export function reduceRoom(state: RoomState, event: RoomEvent, context: RoomContext): RoomStep {
@@ -132,12 +132,12 @@ function onSend(
 ): RoomStep {
   if (file !== undefined) {
     const noted = stay(state, persist(state, [fileRow(state.room, file)]));
-    return then(noted, (after) => enqueue(after, rows, context));
+    return andThen(noted, (after) => enqueue(after, rows, context));
   }
   if (profile === undefined) return enqueue(state, rows, context);
   const named = learnNames(state, { account: context.account, profile }, context);
   const kept = stay(named, persist(named, [namesRow(named.room, named.names)]));
-  return then(kept, (after) => enqueue(after, rows, context));
+  return andThen(kept, (after) => enqueue(after, rows, context));
 }
 
 /** Takes up whatever lies open, in the order in which one thing waits for another. */
@@ -145,7 +145,7 @@ function proceed(state: RoomState, context: RoomContext): RoomStep {
   const { phase, pending } = state.durable;
   if (phase === "stopped" || !context.isOnline) return stay(state);
   const resent = pending === undefined ? stay(state) : resendPending(state);
-  return then(resent, (after) => {
+  return andThen(resent, (after) => {
     if (after.work.kind === "fence") return resumeFence(after, context);
     if (phase !== "active" && phase !== "confirming") return seekEntry(after, context);
     return drain(after, context);
@@ -173,7 +173,7 @@ function onLog(state: RoomState, context: RoomContext): RoomStep {
   const waited = endWaiting(state, context);
   const isFreed = waited.durable.phase !== phase;
   const step = isFreed ? stay(waited, persist(waited), { kind: "changed" }) : stay(waited);
-  return then(step, (after) => proceed(after, context));
+  return andThen(step, (after) => proceed(after, context));
 }
 
 /** An owner has taken the role away: what this device held of the room's secrets goes. */

@@ -9,7 +9,7 @@ import type { RoomEffect } from "./effects.ts";
 import type { OutgoingRow, SealedRecord } from "./events.ts";
 import { flightRow, messageRow, queueRow } from "./rows.ts";
 import type { Flight, QueueRow, RoomState } from "./state.ts";
-import { persist, retryLater, type RoomStep, stay, then, withDurable } from "./steps.ts";
+import { persist, retryLater, type RoomStep, stay, andThen, withDurable } from "./steps.ts";
 
 /** Sealed in one transaction: the first leaves before the last is sealed. */
 const SEAL_TOGETHER = 4;
@@ -33,7 +33,7 @@ export function enqueue(
   const next = withDurable({ ...state, queue: [...state.queue, ...queued] }, { nextRow });
   const ids = rows.flatMap((row) => row.ids);
   const puts = queued.map((row) => queueRow(state.room, row));
-  return then(stay(next, persist(next, puts), { kind: "queued", ids }), (after) =>
+  return andThen(stay(next, persist(next, puts), { kind: "queued", ids }), (after) =>
     pump(after, context),
   );
 }
@@ -64,7 +64,7 @@ export function pump(state: RoomState, context: RoomContext): RoomStep {
   const stray = strayLeaves(context, state.room, state.roster);
   if (stray.length > 0 || state.wantsRenewal) return commitAway(state, context, stray);
   const resent = republish(state);
-  return then(resent, (after) => seal(after, context));
+  return andThen(resent, (after) => seal(after, context));
 }
 
 export function lookAtLog(state: RoomState): RoomStep {
@@ -153,7 +153,7 @@ export function onSealed(
     last === undefined ? {} : { ownCounter: last.counter, ownHash: last.hash },
   );
   const puts = sealed.map((flight) => flightRow(state.room, flight));
-  return then(stay(next, persist(next, puts)), (after) => pump(after, context));
+  return andThen(stay(next, persist(next, puts)), (after) => pump(after, context));
 }
 
 function resealed(
@@ -205,7 +205,7 @@ export function onPublished(
       const [sequence] = outcome.sequences;
       if (sequence === undefined) return retryLater(hold(state));
       const settled = settle(state, flight, { sequence, isAhead: true, context });
-      return then(settled, (after) => pump({ ...after, retryMs: 0 }, context));
+      return andThen(settled, (after) => pump({ ...after, retryMs: 0 }, context));
     }
     case "stale-fence":
       return awaitFence(state, context);
@@ -217,7 +217,7 @@ export function onPublished(
     case "denied": {
       const hint = "ask an owner, or present what the room's policy wants";
       const denied = hold({ ...state, hindrance: { kind: "not-admitted", hint } });
-      return then(retryLater(denied), (after) => stay(after, { kind: "refresh-access" }));
+      return andThen(retryLater(denied), (after) => stay(after, { kind: "refresh-access" }));
     }
     case "timeout":
     case "disconnected":

@@ -15,7 +15,7 @@ export function stay(state: RoomState, ...effects: RoomEffect[]): RoomStep {
  * Runs `next` on what `step` left, and puts its effects behind. Not if `step` ends by asking the
  * engine: then the answer carries on, and nothing of an older state may be written after it.
  */
-export function then(step: RoomStep, next: (state: RoomState) => RoomStep): RoomStep {
+export function andThen(step: RoomStep, next: (state: RoomState) => RoomStep): RoomStep {
   const last = step.effects.at(-1);
   if (last !== undefined && isAsking(last)) return step;
   const { state, effects } = next(step.state);

@@ -1,0 +1,110 @@
+import { readFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { type RoomId, SecretBytes, type ProjectId } from "@cloister/base";
+import {
+  type Client,
+  type ClientPorts,
+  connect,
+  setup,
+  webCrypto,
+} from "@cloister/client-core";
+import { createMemberEngine } from "@cloister/group-engine/member";
+import { createPublicEngine } from "@cloister/group-engine/public";
+import { memberWasmHref, publicWasmHref } from "@cloister/group-engine/wasm-paths";
+import { MemoryAccounts } from "./accounts.ts";
+import { Gate } from "./gate.ts";
+import { MemoryGateway } from "./gateway.ts";
+import { MemoryDisk, memoryStore } from "./memory-store.ts";
+import { MemoryRelay } from "./relay.ts";
+import { testClock } from "./test-clock.ts";
+
+const memberModule = await readFile(new URL(memberWasmHref));
+const publicModule = await readFile(new URL(publicWasmHref));
+
+/** A person's device: its disk outlives every client that opens it. */
+export class Player {
+  readonly world: World;
+  readonly name: string;
+  disk = new MemoryDisk();
+  readonly key = SecretBytes.from(randomBytes(32));
+
+  constructor(world: World, name: string) {
+    this.world = world;
+    this.name = name;
+  }
+
+  ports(gate = new Gate(), disk = this.disk): ClientPorts {
+    return {
+      store: memoryStore(disk, gate),
+      storeKey: this.key,
+      transport: this.world.relay.transport(gate),
+      http: this.world.gateway.port(gate),
+      clock: testClock,
+      random: { bytes: (length) => Uint8Array.from(randomBytes(length)) },
+      crypto: webCrypto(),
+      engine: (options) => createMemberEngine(memberModule, options),
+    };
+  }
+
+  async open(gate = new Gate(), disk = this.disk): Promise<Client> {
+    const client = await connect(this.ports(gate, disk));
+    this.world.clients.add(client);
+    return client;
+  }
+}
+
+/** Accounts, gateway, relay and people in one process. */
+export class World implements AsyncDisposable {
+  readonly accounts = new MemoryAccounts();
+  readonly gateway = new MemoryGateway(this.accounts);
+  readonly relay = new MemoryRelay(this.accounts, createPublicEngine(publicModule));
+  readonly clients = new Set<Client>();
+
+  player(name: string): Player {
+    return new Player(this, name);
+  }
+
+  /** An owner with an org. */
+  async found(name = "Alice"): Promise<Player> {
+    const owner = this.player(name);
+    await setup.createOrg(owner.ports(), {
+      gatewayUrl: "https://world.example",
+      caSha256: undefined,
+      claimSecret: new Uint8Array(32),
+      orgName: "World",
+      personName: name,
+    });
+    return owner;
+  }
+
+  async room(client: Client, name = "den"): Promise<{ project: ProjectId; room: RoomId }> {
+    const project = await client.org.createProject("project");
+    return { project, room: await client.org.createRoom({ project, name }) };
+  }
+
+  /** Somebody new, with a role in the room. */
+  async invite(client: Client, room: RoomId, name: string): Promise<Player> {
+    const player = this.player(name);
+    const { text } = await client.org.invite({
+      grants: [
+        { scope: { kind: "org" }, role: "user" },
+        { scope: { kind: "room", room }, role: "user" },
+      ],
+      expiresInMs: 3_600_000,
+    });
+    await setup.acceptInvitation(player.ports(), { invitation: text, personName: name });
+    return player;
+  }
+
+  /** A further device of the client's account. */
+  async addDevice(client: Client, name: string): Promise<Player> {
+    const player = this.player(name);
+    const { certificate } = await setup.prepareDevice(player.ports(), client.deviceLink());
+    await client.org.certifyDevice(certificate);
+    return player;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.clients].map((client) => client[Symbol.asyncDispose]()));
+  }
+}
