@@ -34,6 +34,7 @@ let build: (from: Ports) => Orgs;
 beforeAll(async () => {
   box = await TestBox.start();
   const own = await box.link("accounts");
+  const log = await box.link("accounts-log");
   const system = await box.link("accounts-system");
   const key = await openBox(box.stateDir);
   const path = dataKeyPath(accountsDir(box.stateDir));
@@ -47,7 +48,7 @@ beforeAll(async () => {
       key: dataKey,
       ...sizes,
     }),
-    stream: await LogStream.open({ connection: own.connection, ...sizes }),
+    stream: await LogStream.open({ connection: log.connection, ...sizes }),
     pusher: createAccountPusher({
       connection: system.connection,
       inboxPrefix: inboxPrefix(system.pair.publicKey),

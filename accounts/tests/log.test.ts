@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { newProjectId } from "@cloister/base";
 import { appendRecord, bodies, type LogReplica, openReplica, orgScope } from "@cloister/rules";
-import { JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
+import { LogFollower, memberRules } from "@cloister/server-kit";
+import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AccountsService } from "../src/index.ts";
 import { type ServiceLink, TestBox } from "./fleet.ts";
@@ -192,8 +193,58 @@ test("the log's followers read it and can neither write, delete nor purge", asyn
   const manager = await jetstreamManager(connection, { checkAPI: false });
   await expect(manager.streams.purge("LOG")).rejects.toBeInstanceOf(Error);
   await expect(manager.streams.delete("LOG")).rejects.toBeInstanceOf(Error);
-  const own = await jetstreamManager((await box.link("accounts")).connection);
-  await expect(own.streams.purge("LOG")).rejects.toBeInstanceOf(JetStreamApiError);
-  await expect(own.streams.deleteMessage("LOG", 1)).rejects.toBeInstanceOf(JetStreamApiError);
+  const writer = await jetstreamManager((await box.link("accounts-log")).connection);
+  await expect(writer.streams.purge("LOG")).rejects.toBeInstanceOf(Error);
+  await expect(writer.streams.deleteMessage("LOG", 1)).rejects.toBeInstanceOf(Error);
+  await expect(writer.streams.delete("LOG")).rejects.toBeInstanceOf(Error);
   expect(await storedRecords(org.forge.org)).toHaveLength(before);
+});
+
+test("answers of the server that a follower sends into a log are skipped, by all who read it", async () => {
+  const troubles: unknown[] = [];
+  await using followed = new LogFollower({
+    connection: follower.connection,
+    rules: memberRules(),
+    onTrouble: (trouble) => troubles.push(trouble),
+  });
+  const org = await FoundedOrg.found(box, gateway, relay);
+  const other = await FoundedOrg.found(box, gateway, relay);
+  const { connection } = follower;
+  const reply = `log.${org.forge.org}`;
+  const before = (await storedRecords(org.forge.org)).length;
+  connection.publish("$JS.API.STREAM.INFO.LOG", "", { reply });
+  // Genuine records of this and of another org, once more: by whoever could write them there.
+  const writer = await box.link("accounts-log");
+  for (const source of [org, other]) {
+    const [record = new Uint8Array(0)] = await storedRecords(source.forge.org);
+    writer.connection.publish(reply, record);
+  }
+  await expect.poll(async () => (await storedRecords(org.forge.org)).length).toBe(before + 3);
+  const position = await org.submit(await org.forge.project());
+  expect(position).toBe(BigInt(before));
+  const size = before + 1;
+  const replica = await followed.waitForSize(org.forge.org, size, { timeoutMs: 5_000 });
+  expect(replica.size).toBe(size);
+  expect(troubles).toHaveLength(3);
+  // And a process that reads the log anew.
+  await using _another = await box.startAccounts();
+  await org.submit(await org.forge.project());
+});
+
+test("a follower replays what is appended, while it is appended", async () => {
+  const troubles: unknown[] = [];
+  const { connection } = await box.link("relay-log");
+  await using followed = new LogFollower({
+    connection,
+    rules: memberRules(),
+    onTrouble: (trouble) => troubles.push(trouble),
+  });
+  await followed.ready;
+  const org = await FoundedOrg.found(box, gateway, relay);
+  await org.submit(await org.forge.project());
+  const size = org.forge.state.entries.length;
+  const started = performance.now();
+  const replica = await followed.waitForSize(org.forge.org, size, { timeoutMs: 5_000 });
+  process.stderr.write(`follower behind by ${Math.round(performance.now() - started)} ms\n`);
+  expect(replica.state.projects.size).toBe(1);
 });

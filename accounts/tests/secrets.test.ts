@@ -76,10 +76,13 @@ async function secretsOf(org: FoundedOrg, claim: Uint8Array): Promise<Buffer[]> 
 
 /** What a reader of the streams gets from the server, after the server's own decryption. */
 async function storedMessages(): Promise<Buffer[]> {
-  const own = await box.link("accounts");
-  const manager = await jetstreamManager(own.connection);
   const messages: Buffer[] = [];
-  for (const stream of ["LOG", "KV_ACCOUNTS"]) {
+  const places = [
+    { user: "accounts-log", stream: "LOG" },
+    { user: "accounts", stream: "KV_ACCOUNTS" },
+  ] as const;
+  for (const { user, stream } of places) {
+    const manager = await jetstreamManager((await box.link(user)).connection);
     const { state } = await manager.streams.info(stream);
     for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
       const message = await manager.direct.getMessage(stream, { seq });

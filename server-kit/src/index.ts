@@ -4,6 +4,7 @@ export * from "./account-templates.ts";
 export * from "./config.ts";
 export { kitErrors } from "./errors.ts";
 export { sha256Hex, sha256OfFile } from "./file-hash.ts";
+export { isForeignRecord } from "./foreign-record.ts";
 export { freePort, freePorts, requireFreePort } from "./free-port.ts";
 export { type GoBuildOptions, runGoBuild } from "./go-build.ts";
 export {

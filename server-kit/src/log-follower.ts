@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type OrgId, parseOrgId } from "@cloister/base";
 import type { JsMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { isForeignRecord } from "./foreign-record.ts";
 import { logErrors } from "./log-errors.ts";
 import { StreamReader } from "./log-reader.ts";
 
@@ -138,7 +139,8 @@ export class LogFollower<Replica> implements AsyncDisposable {
       const replica = this.#replay({ org, record, followed });
       for (const listener of this.#listeners) listener({ org, replica });
     } catch (error) {
-      this.#refuse(org, error);
+      if (isForeignRecord(error)) this.#options.onTrouble({ org, error });
+      else this.#refuse(org, error);
     }
   }
 

@@ -8,11 +8,11 @@ import {
   systemAccount,
 } from "@cloister/server-kit";
 import { SERVICE_CONSUMERS, SERVICE_STREAMS } from "../limits.ts";
-import type { ServiceAccountName } from "./fleet-file.ts";
-import { followerScope } from "./follower-scope.ts";
+import { type ServiceAccountName, serviceAccountNames } from "./fleet-file.ts";
+import { logAccount } from "./log-accounts.ts";
 
 /** Signing keys of the service accounts, one a scope: each makes the users of one duty. */
-export const scopeNames = ["system", "accounts", "gateway", "delivery", "follower"] as const;
+export const scopeNames = ["system", "accounts", "log", "gateway", "delivery", "follower"] as const;
 export type ScopeName = (typeof scopeNames)[number];
 export type ScopeKeys = Readonly<Record<ScopeName, NkeyPair<"account">>>;
 
@@ -26,12 +26,8 @@ export function generateScopeKeys(): ScopeKeys {
  * from a scoped signing key and every account token from the operator, so nobody needs it.
  */
 export function generateAccountIds(): Record<ServiceAccountName, Nkey<"account">> {
-  return {
-    system: newAccount(),
-    accounts: newAccount(),
-    gateway: newAccount(),
-    delivery: newAccount(),
-  };
+  const ids = serviceAccountNames.map((name) => [name, newAccount()] as const);
+  return Object.fromEntries(ids) as Record<ServiceAccountName, Nkey<"account">>;
 }
 
 export function newAccount(): Nkey<"account"> {
@@ -55,17 +51,19 @@ export interface ServiceTemplatesInput {
 export function serviceTemplates(input: ServiceTemplatesInput): AccountTemplate[] {
   const { accounts, keys } = input;
   const accountsKey = accounts.accounts;
-  const accountsTemplate = accountsAccount({
-    account: accountsKey,
-    signingKey: keys.accounts.publicKey,
-    storage: storageOf(input.storage.accountsBytes),
-  });
   return [
     systemAccount({ account: accounts.system, signingKey: keys.system.publicKey }),
-    {
-      ...accountsTemplate,
-      scopes: [...accountsTemplate.scopes, followerScope(keys.follower.publicKey)],
-    },
+    accountsAccount({
+      account: accountsKey,
+      signingKey: keys.accounts.publicKey,
+      storage: storageOf(input.storage.accountsBytes),
+    }),
+    logAccount({
+      account: accounts.log,
+      signingKey: keys.log.publicKey,
+      followerKey: keys.follower.publicKey,
+      storage: storageOf(input.storage.accountsBytes),
+    }),
     gatewayAccount({
       account: accounts.gateway,
       signingKey: keys.gateway.publicKey,

@@ -17,16 +17,18 @@ import type { ScopeKeys, ScopeName } from "./service-accounts.ts";
 export const serviceUsers = {
   /** accounts: pushes account tokens. */
   "accounts-system": { account: "system", scope: "system" },
-  /** accounts: its log, its buckets, its service. */
+  /** accounts: its buckets, its service. */
   accounts: { account: "accounts", scope: "accounts" },
+  /** accounts: appends to the logs. */
+  "accounts-log": { account: "log", scope: "log" },
   /** gateway: its buckets, and calls to accounts. */
   gateway: { account: "gateway", scope: "gateway" },
   /** gateway: reads the log. */
-  "gateway-log": { account: "accounts", scope: "follower" },
+  "gateway-log": { account: "log", scope: "follower" },
   /** relay: handshakes, key packages, the Delivery Service. */
   relay: { account: "delivery", scope: "delivery" },
   /** relay: reads the log. */
-  "relay-log": { account: "accounts", scope: "follower" },
+  "relay-log": { account: "log", scope: "follower" },
 } as const satisfies Record<string, { account: ServiceAccountName; scope: ScopeName }>;
 
 export type ServiceUserName = keyof typeof serviceUsers;

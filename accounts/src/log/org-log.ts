@@ -16,7 +16,7 @@ import {
   prepareGenesis,
   signEntry,
 } from "@cloister/rules";
-import { memberRules } from "@cloister/server-kit";
+import { isForeignRecord, memberRules } from "@cloister/server-kit";
 import { accountsErrors } from "../errors.ts";
 import { MAX_APPEND_ATTEMPTS } from "../limits.ts";
 import type { LogStream, StoredRecord } from "./log-stream.ts";
@@ -44,6 +44,8 @@ export class OrgLog {
   readonly #positions = new Map<string, number>();
   readonly #sequences: number[] = [];
   readonly #rules = memberRules();
+  /** Of the newest message on the org's subject, whether it is a record or not. */
+  #lastSequence = 0;
   #replica: LogReplica | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -125,7 +127,7 @@ export class OrgLog {
   }): Promise<number | undefined> {
     const { org, stream, record } = input;
     try {
-      return await stream.append({ org, record, after: this.#sequences.at(-1) ?? 0 });
+      return await stream.append({ org, record, after: this.#lastSequence });
     } catch (error) {
       if (!hasErrorCode(error, "ERR_LOG_UNAVAILABLE")) throw error;
       await this.#readNew();
@@ -144,7 +146,7 @@ export class OrgLog {
 
   async #readNew(): Promise<void> {
     const { org, stream } = this.#options;
-    const stored = await stream.readAfter(org, this.#sequences.at(-1) ?? 0);
+    const stored = await stream.readAfter(org, this.#lastSequence);
     for (const record of stored) this.#take(record);
   }
 
@@ -156,8 +158,11 @@ export class OrgLog {
           ? this.#rules.open(org, record)
           : this.#rules.append(this.#replica, record);
     } catch (error) {
+      this.#lastSequence = sequence;
+      if (isForeignRecord(error)) return;
       throw isCloisterError(error) ? brokenLog(org, error) : error;
     }
+    this.#lastSequence = sequence;
     this.#positions.set(keyOf(statementOf(record)), this.#sequences.length);
     this.#sequences.push(sequence);
   }

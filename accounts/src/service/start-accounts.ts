@@ -79,10 +79,11 @@ export async function startAccounts(
   const signer = stack.use(await openOperatorKey(config.stateDir, box));
   const system = await connectUser({ config, box, user: "accounts-system" }, stack);
   const own = await connectUser({ config, box, user: "accounts" }, stack);
+  const log = await connectUser({ config, box, user: "accounts-log" }, stack);
 
   const replicas = config.replicas ?? 1;
   const stream = await LogStream.open({
-    connection: own.connection,
+    connection: log.connection,
     maxBytes: config.logBytes ?? DEFAULT_STORAGE.logBytes,
     replicas,
   });
