@@ -1,6 +1,12 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { statementsV1 } from "@cloister/proto";
 import { verifySession } from "@cloister/rules";
 import type { TestAccount } from "@cloister/rules/testing";
+import { isSystemError } from "@cloister/server-kit";
+import { jetstream } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import { Secret } from "otpauth";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Authenticator } from "./support/authenticator.ts";
 import { refusal } from "./support/http-client.ts";
@@ -180,12 +186,40 @@ describe("a code", () => {
   });
 });
 
+test("a stored factor that was moved to another account, or altered, opens nothing", async () => {
+  await phone.enrolAndPresent(session);
+  const victim = await stack.org.addMember();
+  await stack.sync();
+  const victimSession = await stack.signIn(victim);
+  const { connection } = await stack.nats.service("gateway");
+  const bucket = await new Kvm(jetstream(connection)).open("gateway-state");
+  const entryOf = (of: TestAccount) => `factor.${stack.org.id}.${of.id}.totp`;
+  const mine = await bucket.get(entryOf(account));
+  await bucket.put(entryOf(victim), mine?.value ?? new Uint8Array(0));
+  nextStep();
+  expect(await refusal(phone.presentRaw(victimSession, phone.code()))).toMatchObject({
+    kind: "Internal",
+    code: "ERR_STATE_MALFORMED",
+  });
+  const altered = Uint8Array.from(mine?.value ?? []);
+  altered[40] = (altered[40] ?? 0) ^ 1;
+  await bucket.put(entryOf(account), altered);
+  expect((await refusal(phone.presentRaw(session, phone.code()))).code).toBe("ERR_STATE_MALFORMED");
+});
+
+/** nats-server renames its drafts while they are looked at; what has gone is read under its new name. */
+async function contentsOf(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return Buffer.alloc(0);
+    throw error;
+  }
+}
+
 test("[F95] the gateway's store holds neither a TOTP secret nor a session token in the clear", async () => {
-  const { readdir, readFile } = await import("node:fs/promises");
-  const { join } = await import("node:path");
   const strong = await phone.enrolAndPresent(session);
   const secretText = new URL(phone.uri).searchParams.get("secret") ?? "";
-  const { Secret } = await import("otpauth");
   const secret = Buffer.from(Secret.fromBase32(secretText).bytes);
   const needles = [
     secret,
@@ -198,8 +232,6 @@ test("[F95] the gateway's store holds neither a TOTP secret nor a session token 
   ];
   // What JetStream stores is sealed by its cipher as well, so the bucket's values are read out too.
   const { connection } = await stack.nats.service("gateway");
-  const { jetstream } = await import("@nats-io/jetstream");
-  const { Kvm } = await import("@nats-io/kv");
   const stored: Buffer[] = [];
   for (const name of ["gateway-state", "gateway-nonces"]) {
     const bucket = await new Kvm(jetstream(connection)).open(name);
@@ -213,7 +245,7 @@ test("[F95] the gateway's store holds neither a TOTP secret nor a session token 
   );
   for (const directory of [stack.nats.dataDir, stack.stateDir]) {
     for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
-      if (entry.isFile()) stored.push(await readFile(join(entry.parentPath, entry.name)));
+      if (entry.isFile()) stored.push(await contentsOf(join(entry.parentPath, entry.name)));
     }
   }
   stored.push(await readFile(stack.nats.logFile));
