@@ -1,4 +1,3 @@
-import { equalBytes, publicKeyBytes } from "@cloister/base";
 import { rulesErrors } from "../errors.ts";
 import type { OrgState } from "../state/org-state.ts";
 import type { LeafFacts } from "./commit-facts.ts";
@@ -19,14 +18,10 @@ export function entitlementAtCommit(context: CommitContext, leaf: LeafFacts): En
   return entitlement(state, { room, leaf, at, timeMs });
 }
 
-/** The committer's leaf is the signing device's own, with its certified key, and entitled to the room. */
+/** The committer's leaf is the signing device's own and entitled: so it has the key that is certified for it. */
 export function checkSender(context: CommitContext, leaf: LeafFacts): void {
-  const { certificate } = context.frame.signer;
   const verdict = entitlementAtCommit(context, leaf);
-  const isOwn =
-    verdict.identity?.device === certificate.device &&
-    equalBytes(leaf.signatureKey, publicKeyBytes(certificate.leafKey));
-  if (!isOwn) {
+  if (verdict.identity?.device !== context.frame.signer.certificate.device) {
     throw rulesErrors.ERR_HANDSHAKE_SENDER("the committer's leaf is not the signing device's");
   }
   if (!verdict.entitled) {

@@ -1,4 +1,4 @@
-import { equalBytes, markVerified, publicKeyBytes, type Verified } from "@cloister/base";
+import { markVerified, type Verified } from "@cloister/base";
 import { rulesErrors } from "../errors.ts";
 import type { OrgState } from "../state/org-state.ts";
 import { isOwnerOver } from "../state/roles.ts";
@@ -53,10 +53,7 @@ function checkCreator(state: OrgState, frame: HandshakeFrame, group: CreatedGrou
     throw rulesErrors.ERR_HANDSHAKE_SENDER("a room begins with its creator alone");
   }
   const verdict = entitlement(state, { room, leaf, at, timeMs });
-  const isOwn =
-    verdict.entitled &&
-    verdict.identity.device === certificate.device &&
-    equalBytes(leaf.signatureKey, publicKeyBytes(certificate.leafKey));
+  const isOwn = verdict.entitled && verdict.identity.device === certificate.device;
   if (!isOwn || !isOwnerOver(state, { account, scope: roomScope(room), at })) {
     throw rulesErrors.ERR_HANDSHAKE_SENDER("a room's group is made by the device of its owner");
   }

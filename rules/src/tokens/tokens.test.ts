@@ -113,6 +113,15 @@ describe("session tokens", () => {
     expect(verifySession(org.state, { token, at: before, nowMs: org.nowMs })).toBeDefined();
   });
 
+  test("of one account with another's device: a stolen gateway key mixes no identities", async () => {
+    const device = firstDevice(bob);
+    const certificate = { ...device.certificate, account: org.owner.id };
+    const { token } = await testSession(org, { ...device, certificate });
+    expect(() => verifySession(org.state, { token, ...now() })).toThrow(
+      expect.objectContaining({ code: "ERR_VERIFICATION_TOKEN_MISMATCH" }),
+    );
+  });
+
   test("a grant or pass is no session", async () => {
     const room = await org.createRoom({ members: [bob] });
     const device = firstDevice(bob);
@@ -157,6 +166,11 @@ describe("grants and passes", () => {
     expect(verifyPass(org.state, { token, nkey, ...now() }).rooms).toEqual([room]);
     const thief = firstDevice(org.owner).certificate.nkey;
     expect(() => verifyPass(org.state, { token, nkey: thief, ...now() })).toThrow(
+      expect.objectContaining({ code: "ERR_VERIFICATION_TOKEN_MISMATCH" }),
+    );
+    const mixed = { ...device, certificate: { ...device.certificate, nkey: thief } };
+    const forThief = await testPass(org, mixed, { rooms: [room] });
+    expect(() => verifyPass(org.state, { token: forThief, nkey: thief, ...now() })).toThrow(
       expect.objectContaining({ code: "ERR_VERIFICATION_TOKEN_MISMATCH" }),
     );
     const nowMs = addMs(org.nowMs, 60 * minute);
