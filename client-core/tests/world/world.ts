@@ -11,6 +11,11 @@ import {
 import { createMemberEngine } from "@cloister/group-engine/member";
 import { createPublicEngine } from "@cloister/group-engine/public";
 import { memberWasmHref, publicWasmHref } from "@cloister/group-engine/wasm-paths";
+import type { roomsV1 } from "@cloister/proto";
+import { signHandshake } from "@cloister/rules";
+import { readIdentity } from "../../src/identity/identity.ts";
+import { createSigner } from "../../src/identity/keys.ts";
+import { openSealedStore } from "../../src/store/seal-store.ts";
 import { MemoryAccounts } from "./accounts.ts";
 import { Gate } from "./gate.ts";
 import { MemoryGateway } from "./gateway.ts";
@@ -44,6 +49,15 @@ export class Player {
       crypto: webCrypto(),
       engine: (options) => createMemberEngine(memberModule, options),
     };
+  }
+
+  /** As the device signs, whatever it says: a member may be hostile. */
+  async signHandshake(handshake: roomsV1.Handshake): Promise<Uint8Array> {
+    const store = await openSealedStore(this.ports());
+    using identity = await readIdentity(store);
+    if (identity === undefined) throw new TypeError("nobody's store");
+    const signer = createSigner("statement", identity.keys.statement, webCrypto());
+    return signHandshake(identity.orgId, handshake, signer);
   }
 
   async open(gate = new Gate(), disk = this.disk): Promise<Client> {

@@ -1,0 +1,304 @@
+import { describe, expect, it } from "vitest";
+import { fenceSubject, relayV1, roomsV1, roomSubject, userNkeyFromBytes } from "@cloister/proto";
+import { parseHandshake } from "@cloister/rules";
+import type { Client, Room, RoomNotice } from "@cloister/client-core";
+import { texts, until } from "./world/collect.ts";
+import { type Player, World } from "./world/world.ts";
+
+interface Pair {
+  readonly alice: Client;
+  readonly alicePlayer: Player;
+  readonly bob: Client;
+  readonly bobPlayer: Player;
+  readonly den: Room;
+  readonly bobs: Room;
+}
+
+async function pair(world: World): Promise<Pair> {
+  const alicePlayer = await world.found();
+  const alice = await alicePlayer.open();
+  const { room } = await world.room(alice);
+  const bobPlayer = await world.invite(alice, room, "Bob");
+  const bob = await bobPlayer.open();
+  const den = await alice.room(room);
+  const bobs = await bob.room(room);
+  await until(() => bobs.status().phase.kind === "active", "bob is confirmed");
+  await Promise.all([den.flushed(), bobs.flushed()]);
+  return { alice, alicePlayer, bob, bobPlayer, den, bobs };
+}
+
+/** Everything the room says by name, from now on. */
+function noticesOf(room: Room): RoomNotice[] {
+  const found: RoomNotice[] = [];
+  void (async () => {
+    for await (const notice of room.notices()) found.push(notice);
+  })();
+  return found;
+}
+
+describe("a hostile network, relay or member", () => {
+  it("refuses a stale fence: what was sealed for an older epoch is sealed anew and shown once", async () => {
+    await using world = new World();
+    const { den, bobs } = await pair(world);
+    let isFirst = true;
+    world.relay.faults.publish = () => {
+      if (!isFirst) return "ok";
+      isFirst = false;
+      return "lose";
+    };
+    const sent = await den.send("sealed for the old epoch");
+    await bobs.renewKeys();
+    expect(await sent.stored).toMatchObject({ resent: true });
+    await until(async () => (await texts(bobs)).length === 1, "it arrives");
+    expect(await texts(bobs)).toEqual(["sealed for the old epoch"]);
+  });
+
+  it("resends under the same id when no answer comes, and shows it once", async () => {
+    await using world = new World();
+    const { den, bobs } = await pair(world);
+    let lost = 0;
+    world.relay.faults.publish = () => {
+      lost += 1;
+      return lost <= 2 ? "lose-answer" : "ok";
+    };
+    await (await den.send("twice on the way")).stored;
+    await den.flushed();
+    await (await den.send("end")).stored;
+    await until(async () => (await texts(bobs)).includes("end"), "all arrives");
+    expect(await texts(bobs)).toEqual(["twice on the way", "end"]);
+    expect(await texts(den)).toEqual(["twice on the way", "end"]);
+  });
+
+  it("takes a new Msg-Id when somebody has stolen the first", async () => {
+    await using world = new World();
+    const { den, bobs } = await pair(world);
+    const ids: string[] = [];
+    world.relay.faults.publish = ({ records }) => {
+      ids.push(...records.map(({ messageId }) => messageId));
+      return ids.length === 1 ? "duplicate" : "ok";
+    };
+    await (await den.send("mine")).stored;
+    expect(new Set(ids).size).toBe(2);
+    await until(async () => (await texts(bobs)).length === 1, "it arrives");
+  });
+
+  it("keeps what a full stream refuses, and says so", async () => {
+    await using world = new World();
+    const { den, bobs } = await pair(world);
+    world.relay.faults.publish = () => "stream-full";
+    const sent = await den.send("patience");
+    await until(() => {
+      const state = den.messageState(sent.id);
+      return state?.kind === "waiting" && state.reason.kind === "stream-full";
+    }, "it says that the stream is full");
+    world.relay.faults = {};
+    await sent.stored;
+    await until(async () => (await texts(bobs)).length === 1, "it arrives");
+  });
+
+  it("skips junk on the fence subject: the number moves, the epoch does not", async () => {
+    await using world = new World();
+    const { den, bobs } = await pair(world);
+    const epoch = den.status().epoch;
+    world.relay.append(fenceSubject(den.id), new TextEncoder().encode('{"stream":"ROOMS","seq":1}'));
+    await (await den.send("after the junk")).stored;
+    await until(async () => (await texts(bobs)).length === 1, "it arrives");
+    expect(den.status()).toMatchObject({ epoch, skippedRecords: 1 });
+  });
+
+  it("skips a fence that no authorised relay has signed", async () => {
+    await using world = new World();
+    const { den, bobs } = await pair(world);
+    const real = world.relay.stream.findLast(({ subject }) => subject === fenceSubject(den.id));
+    const content = roomsV1.RoomRecord.decode(real?.payload ?? new Uint8Array(0)).content;
+    if (content?.$case !== "fence") throw new Error("no fence");
+    const forged = { ...content.value, signature: new Uint8Array(64) };
+    const payload = roomsV1.RoomRecord.encode({ content: { $case: "fence", value: forged } }).finish();
+    world.relay.append(fenceSubject(den.id), payload);
+    await (await den.send("still here")).stored;
+    await until(async () => (await texts(bobs)).length === 1, "it arrives");
+    expect(bobs.status().skippedRecords).toBe(1);
+  });
+
+  it("sets a poisoned record aside, counts it, and reads on", async () => {
+    await using world = new World();
+    const { den, bobs } = await pair(world);
+    const notices = noticesOf(bobs);
+    const last = world.relay.stream.findLast(({ subject }) => !subject.endsWith(".fence"));
+    const poisoned = Uint8Array.from(last?.payload ?? []);
+    poisoned[poisoned.length - 1] = (poisoned[poisoned.length - 1] ?? 0) ^ 1;
+    world.relay.append(roomSubject(den.id, userNkeyFromBytes(new Uint8Array(32))), poisoned);
+    await (await den.send("after the poison")).stored;
+    await until(async () => (await texts(bobs)).length === 1, "it arrives");
+    expect(bobs.status().setAsideRecords).toBe(1);
+    expect(notices.map(({ kind }) => kind)).toContain("set-aside");
+  });
+
+  it("names a handshake with a bad confirmation tag void, and the room goes on", async () => {
+    await using world = new World();
+    const { den, bobs, bob, bobPlayer } = await pair(world);
+    const notices = noticesOf(den);
+    // Bob's device signs a commit whose tag it has broken: his signature covers it, MLS's does not.
+    const forged = await brokenCommit(world, bobPlayer, bobs);
+    await world.relay.force(den.id, forged);
+    await until(() => notices.some(({ kind }) => kind === "void-handshake"), "alice says so");
+    const told = notices.find((notice) => notice.kind === "void-handshake");
+    expect(told).toMatchObject({ device: bob.deviceId });
+    await (await den.send("we go on")).stored;
+    await until(async () => (await texts(bobs)).includes("we go on"), "it arrives");
+    expect(den.status().phase.kind).toBe("active");
+  });
+
+  it("refuses a GroupInfo of an epoch that is already past", async () => {
+    await using world = new World();
+    const { bob, bobPlayer, bobs, den } = await pair(world);
+    await den.renewKeys();
+    await until(() => bobs.status().epoch === den.status().epoch, "bob follows");
+    const room = world.relay.rooms.get(den.id);
+    const old = { epoch: 1n, groupInfo: room?.groupInfo ?? new Uint8Array(0) };
+    await bob[Symbol.asyncDispose]();
+    // The device has lost its ratchets, and the relay offers an old key.
+    for (const key of [...bobPlayer.disk.rows.keys()]) {
+      if (key.startsWith("engine/")) bobPlayer.disk.rows.delete(key);
+    }
+    world.relay.faults.answer = (method, answer) => {
+      if (method === "GetRoomEpoch") {
+        const epoch = { ...relayV1.GetRoomEpochResponse.decode(answer), epoch: old.epoch };
+        return relayV1.GetRoomEpochResponse.encode(epoch).finish();
+      }
+      return answer;
+    };
+    const client = await bobPlayer.open();
+    // The relay itself refuses the grant of another epoch here; a relay that lies all the way:
+    world.relay.rooms.set(den.id, { ...room, last: { ...room?.last, epoch: 1n } } as never);
+    const error: unknown = await client.room(den.id).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({ code: "ERR_ROOM_STOPPED", details: { reason: "ERR_ROOM_KEY_OLD" } });
+  });
+
+  it("resyncs by itself when the ratchets are lost, and loses nothing that comes after", async () => {
+    await using world = new World();
+    const { bob, bobPlayer, den } = await pair(world);
+    await bob[Symbol.asyncDispose]();
+    for (const key of [...bobPlayer.disk.rows.keys()]) {
+      if (key.startsWith("engine/")) bobPlayer.disk.rows.delete(key);
+    }
+    const client = await bobPlayer.open();
+    const bobs = await client.room(den.id);
+    await until(() => bobs.status().phase.kind === "active", "bob is back");
+    await (await den.send("welcome back")).stored;
+    await until(async () => (await texts(bobs)).includes("welcome back"), "it arrives");
+    await (await bobs.send("thanks")).stored;
+    await until(async () => (await texts(den)).includes("thanks"), "it arrives");
+    expect(den.members().find(({ name }) => name === "Bob")?.joinedDevices).toHaveLength(1);
+  });
+
+  it("resyncs a cloned store before it seals", async () => {
+    await using world = new World();
+    const { bob, bobPlayer, bobs, den } = await pair(world);
+    const clone = bobPlayer.disk.snapshot();
+    await (await bobs.send("from the original")).stored;
+    await bobs.caughtUp();
+    await bob[Symbol.asyncDispose]();
+    const epoch = den.status().epoch ?? 0n;
+    const copy = await bobPlayer.open(undefined, clone);
+    const copied = await copy.room(den.id);
+    const sent = await copied.send("from the copy");
+    await sent.stored;
+    await until(async () => (await texts(den)).includes("from the copy"), "it arrives");
+    expect(den.status().epoch ?? 0n).toBeGreaterThan(epoch);
+  });
+
+  it("stops at a log that goes back, and keeps both heads", async () => {
+    await using world = new World();
+    const { alice, alicePlayer } = await pair(world);
+    await alice[Symbol.asyncDispose]();
+    world.accounts.shownSize = 3;
+    const error: unknown = await alicePlayer.open().then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({ code: "ERR_VERIFICATION_LOG_ROLLBACK" });
+    expect(alicePlayer.disk.rows.has("log/conflict")).toBe(true);
+  });
+
+  it("[F21] a removed member is told, cannot write, and cannot open what follows with his whole state", async () => {
+    await using world = new World();
+    const { alice, bob, bobPlayer, den, bobs } = await pair(world);
+    await (await den.send("for both")).stored;
+    await until(async () => (await texts(bobs)).length === 1, "bob reads it");
+    const whole = bobPlayer.disk.snapshot();
+    await alice.org.setRole({
+      scope: { kind: "room", room: den.id },
+      account: bob.accountId,
+      role: undefined,
+    });
+    await (await den.send("not for Bob")).stored;
+    await until(() => bobs.status().phase.kind === "removed", "bob is told");
+    await expect(bobs.send("may I?")).rejects.toMatchObject({ code: "ERR_ROOM_REMOVED" });
+    await bob[Symbol.asyncDispose]();
+    // His state of before, and a network that lets him read everything.
+    const spy = await bobPlayer.open(undefined, whole).catch(() => undefined);
+    const found = spy === undefined ? [] : await readAll(spy, den);
+    expect(found).not.toContain("not for Bob");
+    expect(den.members().map(({ name }) => name)).toEqual(["Alice"]);
+  });
+
+  it("holds every leaf of a room's key against the log before it joins", async () => {
+    await using world = new World();
+    const { alice, den } = await pair(world);
+    const carol = await world.invite(alice, den.id, "Carol");
+    const client = await carol.open();
+    // The relay shows Carol another room's key.
+    const { room: other } = await world.room(alice, "other");
+    await alice.room(other);
+    world.relay.faults.answer = (method, answer) => {
+      if (method !== "GetRoomKey") return answer;
+      const foreign = world.relay.rooms.get(other);
+      if (foreign === undefined) throw new Error("no other room");
+      const key = relayV1.GetRoomKeyResponse.decode(answer);
+      const { groupInfo } = foreign;
+      const ratchetTree = foreign.group.tree();
+      return relayV1.GetRoomKeyResponse.encode({ ...key, groupInfo, ratchetTree }).finish();
+    };
+    await expect(client.room(den.id)).rejects.toMatchObject({ code: "ERR_ROOM_KEY_FOREIGN" });
+  });
+
+  it("says by how much the clock is off", async () => {
+    await using world = new World();
+    const player = await world.found();
+    world.gateway.clockSkewMs = 600_000;
+    await expect(player.open()).rejects.toMatchObject({ code: "ERR_VERIFICATION_CLOCK_SKEW" });
+    const error: unknown = await player.open().catch((reason: unknown) => reason);
+    expect((error as Error).message).toMatch(/clock is (599|600|601) s behind the server's/);
+  });
+});
+
+async function readAll(client: Client, den: Room): Promise<string[]> {
+  const room = await client.room(den.id).catch(() => undefined);
+  return room === undefined ? [] : texts(room);
+}
+
+/** A commit of Bob's own making with a flipped confirmation tag, signed as a whole by his device. */
+async function brokenCommit(world: World, bobPlayer: Player, bobs: Room): Promise<Uint8Array> {
+  const before = world.relay.rooms.get(bobs.id)?.handshakes.length ?? 0;
+  let taken: Uint8Array | undefined;
+  const handle = world.relay.handle.bind(world.relay);
+  world.relay.handle = async (method, payload) => {
+    if (method !== "AppendHandshake") return handle(method, payload);
+    taken = relayV1.AppendHandshakeRequest.decode(payload).handshake;
+    return new Promise(() => undefined);
+  };
+  bobs.renewKeys().catch(() => undefined);
+  await until(() => taken !== undefined, "bob commits");
+  world.relay.handle = handle;
+  const { message } = parseHandshake(taken ?? new Uint8Array(0));
+  // RFC 9420 §6: a PublicMessage ends with confirmation tag and membership tag.
+  const commit = Uint8Array.from(message.commit);
+  const tagAt = commit.length - 33 - 1;
+  commit[tagAt] = (commit[tagAt] ?? 0) ^ 1;
+  expect(Number(message.index)).toBe(before);
+  return bobPlayer.signHandshake({ ...message, commit });
+}
