@@ -27,12 +27,16 @@ export const RECONCILE_JITTER_MS = 10_000;
 
 const gibibyte = 1024 ** 3;
 
-/** JetStream space of each account, and of the streams and buckets that accounts makes itself. */
+/**
+ * JetStream space of each account, and of the streams and buckets that accounts makes itself.
+ * nats-server reserves what a token grants and gives an account that exceeds the rest no JetStream
+ * at all: services and three orgs fit the 64 GiB of a box.
+ */
 export const DEFAULT_STORAGE = {
-  accountsBytes: 8 * gibibyte,
+  accountsBytes: 5 * gibibyte,
   gatewayBytes: 2 * gibibyte,
-  deliveryBytes: 16 * gibibyte,
-  orgBytes: 64 * gibibyte,
+  deliveryBytes: 8 * gibibyte,
+  orgBytes: 12 * gibibyte,
   logBytes: 4 * gibibyte,
   bucketBytes: gibibyte,
 } as const;
