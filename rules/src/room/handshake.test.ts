@@ -1,5 +1,5 @@
-import { addMs, type RoomId } from "@cloister/base";
-import { roomsV1 } from "@cloister/proto";
+import { addMs, idBytes, type RoomId } from "@cloister/base";
+import { commonV1, roomsV1 } from "@cloister/proto";
 import { beforeEach, describe, expect, test } from "vitest";
 import { bodies } from "../build/bodies.ts";
 import { orgScope, projectScope, roomScope } from "../state/scope.ts";
@@ -16,6 +16,7 @@ import {
   testGrant,
   testService,
 } from "../testing/index.ts";
+import { signEnvelope } from "../tokens/signed.ts";
 import { isVoidHandshake, parseHandshake } from "./handshake.ts";
 import { unentitledLeaves } from "./leaf.ts";
 import { verifyCreation } from "./verify-creation.ts";
@@ -187,6 +188,26 @@ describe("the record of a commit", () => {
     for (const checkpoint of [other.checkpointAt(1), Uint8Array.of(1, 2, 3)]) {
       await expectVoid({ by: alice, record: { checkpoint } }, "ERR_HANDSHAKE_CHECKPOINT");
     }
+  });
+
+  test("under a head that the log signed beside the known one: a fork, which stops and voids nothing", async () => {
+    const payload = commonV1.Checkpoint.encode({
+      orgId: idBytes(org.id),
+      size: BigInt(org.size),
+      root: new Uint8Array(32).fill(1),
+      stateRoot: new Uint8Array(0),
+      timeMs: BigInt(org.nowMs),
+    }).finish();
+    const checkpoint = await signEnvelope("checkpoint", { org: org.id, payload }, org.logKey);
+    const made = await room.commit({ by: alice, record: { checkpoint } });
+    let thrown: unknown;
+    try {
+      room.verify(made);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toMatchObject({ code: "ERR_VERIFICATION_LOG_FORK" });
+    expect(isVoidHandshake(thrown)).toBe(false);
   });
 
   test("made under a longer log than the reader's is not void: the reader fetches first", async () => {
@@ -403,6 +424,10 @@ describe("an external join", () => {
   test("with another device's, room's, epoch's or key's grant", async () => {
     const other = await org.createRoom({ members: [bob] });
     const second = await org.addDevice(bob);
+    const renamed = (change: Partial<TestDevice["certificate"]>): TestDevice => ({
+      ...firstDevice(bob),
+      certificate: { ...firstDevice(bob).certificate, ...change },
+    });
     const swapped = {
       ...firstDevice(bob),
       certificate: { ...firstDevice(bob).certificate, leafKey: second.certificate.leafKey },
@@ -411,6 +436,11 @@ describe("an external join", () => {
       await testGrant(org, alice, { room: roomId, epoch: 0n }),
       await testGrant(org, second, { room: roomId, epoch: 0n }),
       await testGrant(org, swapped, { room: roomId, epoch: 0n }),
+      await testGrant(org, renamed({ account: org.owner.id }), { room: roomId, epoch: 0n }),
+      await testGrant(org, renamed({ device: second.certificate.device }), {
+        room: roomId,
+        epoch: 0n,
+      }),
       await testGrant(org, firstDevice(bob), { room: other, epoch: 0n }),
       await testGrant(org, firstDevice(bob), { room: roomId, epoch: 1n }),
     ]) {
@@ -464,6 +494,9 @@ describe("an external join", () => {
     await room.apply(join());
     const removes = [firstDevice(bob), second];
     await expectVoid({ ...join(), removes }, "ERR_HANDSHAKE_REMOVE");
+    const own = { ...room.leafOf(firstDevice(bob)), leafIndex: 2 };
+    const twice = { removes: [own, { ...own, leafIndex: 3 }] };
+    await expectVoid({ ...join(), facts: twice }, "ERR_HANDSHAKE_REMOVE");
   });
 
   test("adds nobody, and has exactly one external init", async () => {
