@@ -200,7 +200,7 @@ test("the log's followers read it and can neither write, delete nor purge", asyn
   expect(await storedRecords(org.forge.org)).toHaveLength(before);
 });
 
-test("answers of the server that a follower sends into a log are skipped, by all who read it", async () => {
+test("what no log signed is skipped on its subject, and a follower cannot put it there", async () => {
   const troubles: unknown[] = [];
   await using followed = new LogFollower({
     connection: follower.connection,
@@ -212,9 +212,16 @@ test("answers of the server that a follower sends into a log are skipped, by all
   const { connection } = follower;
   const reply = `log.${org.forge.org}`;
   const before = (await storedRecords(org.forge.org)).length;
-  connection.publish("$JS.API.STREAM.INFO.LOG", "", { reply });
+  // The reply trick: the answers of the server go nowhere.
+  for (const target of [reply, "$JS.API.STREAM.DELETE.LOG"]) {
+    connection.publish("$JS.API.STREAM.INFO.LOG", "", { reply: target });
+    connection.publish("$JS.API.DIRECT.GET.LOG", JSON.stringify({ seq: 1 }), { reply: target });
+  }
+  await connection.flush();
+  const info = { reply, subject: "$JS.API.STREAM.INFO.LOG" };
   // Genuine records of this and of another org, once more: by whoever could write them there.
   const writer = await box.link("accounts-log");
+  writer.connection.publish(info.subject, "", { reply: info.reply });
   for (const source of [org, other]) {
     const [record = new Uint8Array(0)] = await storedRecords(source.forge.org);
     writer.connection.publish(reply, record);

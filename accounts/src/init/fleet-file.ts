@@ -4,7 +4,14 @@ import { accountsErrors } from "../errors.ts";
 import { fleetPath } from "./paths.ts";
 
 /** The accounts that no org owns. */
-export const serviceAccountNames = ["system", "accounts", "log", "gateway", "delivery"] as const;
+export const serviceAccountNames = [
+  "system",
+  "accounts",
+  "log",
+  "followers",
+  "gateway",
+  "delivery",
+] as const;
 export type ServiceAccountName = (typeof serviceAccountNames)[number];
 
 /** What may be known of the fleet: tokens and public keys, all that nats-server preloads. */

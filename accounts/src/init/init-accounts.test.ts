@@ -50,9 +50,9 @@ function spellings(pair: Pick<NkeyPair, "exposeSeed" | "exposeSeedText">): Buffe
   return [raw, ...texts.map((spelling) => Buffer.from(spelling))];
 }
 
-test("makes an operator, five accounts and seven users whose tokens verify up to the root", async () => {
+test("makes an operator, six accounts and seven users whose tokens verify up to the root", async () => {
   const facts = await init();
-  expect(facts.preload.size).toBe(5);
+  expect(facts.preload.size).toBe(6);
   expect(await readFleet(stateDir)).toEqual(facts);
   using box = await openBox(stateDir);
   const operatorRoot = parseNatsJwt(facts.operatorJwt).claims.sub;

@@ -9,7 +9,7 @@ import {
 } from "@cloister/server-kit";
 import { SERVICE_CONSUMERS, SERVICE_STREAMS } from "../limits.ts";
 import { type ServiceAccountName, serviceAccountNames } from "./fleet-file.ts";
-import { logAccount } from "./log-accounts.ts";
+import { followersAccount, logAccount } from "./log-accounts.ts";
 
 /** Signing keys of the service accounts, one a scope: each makes the users of one duty. */
 export const scopeNames = ["system", "accounts", "log", "gateway", "delivery", "follower"] as const;
@@ -61,8 +61,12 @@ export function serviceTemplates(input: ServiceTemplatesInput): AccountTemplate[
     logAccount({
       account: accounts.log,
       signingKey: keys.log.publicKey,
-      followerKey: keys.follower.publicKey,
       storage: storageOf(input.storage.accountsBytes),
+    }),
+    followersAccount({
+      account: accounts.followers,
+      signingKey: keys.follower.publicKey,
+      logAccount: accounts.log,
     }),
     gatewayAccount({
       account: accounts.gateway,

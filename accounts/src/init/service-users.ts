@@ -24,11 +24,11 @@ export const serviceUsers = {
   /** gateway: its buckets, and calls to accounts. */
   gateway: { account: "gateway", scope: "gateway" },
   /** gateway: reads the log. */
-  "gateway-log": { account: "log", scope: "follower" },
+  "gateway-log": { account: "followers", scope: "follower" },
   /** relay: handshakes, key packages, the Delivery Service. */
   relay: { account: "delivery", scope: "delivery" },
   /** relay: reads the log. */
-  "relay-log": { account: "log", scope: "follower" },
+  "relay-log": { account: "followers", scope: "follower" },
 } as const satisfies Record<string, { account: ServiceAccountName; scope: ScopeName }>;
 
 export type ServiceUserName = keyof typeof serviceUsers;

@@ -21,6 +21,8 @@ export interface AccountJwtInput {
   readonly imports: readonly Import[];
   readonly exports: readonly Export[];
   readonly revocations: RevocationList;
+  /** What the account's own users publish, and what the server makes of it. */
+  readonly mappings?: Readonly<Record<string, string>>;
   readonly issuedAtSeconds: number;
   readonly expiresAtSeconds?: number | undefined;
 }
@@ -49,11 +51,17 @@ function accountClaims(input: AccountJwtInput): object {
     ...(input.imports.length === 0 ? {} : { imports: input.imports }),
     ...(input.exports.length === 0 ? {} : { exports: input.exports }),
     limits: input.limits,
+    ...(input.mappings === undefined ? {} : { mappings: mappingClaims(input.mappings) }),
     signing_keys: input.scopes.map((scope) => ({ kind: "user_scope", ...scope })),
     ...(Object.keys(input.revocations).length === 0 ? {} : { revocations: input.revocations }),
     // Whoever holds the account's own key issues users without a scope; these may do nothing.
     default_permissions: { pub: { deny: [">"] }, sub: { deny: [">"] } },
   };
+}
+
+function mappingClaims(mappings: Readonly<Record<string, string>>): object {
+  const entries = Object.entries(mappings).map(([from, to]) => [from, [{ subject: to }]] as const);
+  return Object.fromEntries(entries);
 }
 
 function checkTemplate(scope: SigningScope): void {
