@@ -42,7 +42,8 @@ export async function connect(
   const nowMs = parts.clock.now();
   const decisions = decideAll(caller, request, nowMs);
   const rooms = decisions.filter(({ allowed }) => allowed).map(({ room }) => room);
-  throwIfAllRefused({ caller, decisions, nowMs });
+  throwIfDenied(caller);
+  if (request.roomIds.length > 0) throwIfAllRefused({ caller, decisions, nowMs });
   const expiresMs = connectEndMs(caller, rooms, nowMs);
   const { natsJwt, pass } = await signConnection(parts, caller, { rooms, nowMs, expiresMs });
   return {
@@ -83,9 +84,20 @@ function decideAll(
   return rooms.map((room) => decide(view.state, decisionQuery(caller, room, nowMs)));
 }
 
+/** Whom the org denies gets no connection at all, whatever rooms would say. */
+function throwIfDenied({ view, device }: SessionCaller): void {
+  const denied = policyAt(view.state, { scope: orgScope, at: view.at })?.policy.deniedAccounts ?? [];
+  if (denied.includes(device.certificate.account)) {
+    throw gatewayErrors.ERR_POLICY_REFUSED("org policy: denies this account", {
+      hint: "Ask an owner of the org to lift the denial.",
+      details: { rule: "org policy" },
+    });
+  }
+}
+
 /**
- * A device without any room connects to the services alone, unless the org denies its account;
- * where there were rooms and none is allowed, the first refusal is the answer.
+ * Who named rooms and gets none hears the first refusal. Who asked for all there are gets a token
+ * for the services alone, and a decision for each room: it may have to present a factor first.
  */
 function throwIfAllRefused(input: {
   readonly caller: SessionCaller;
@@ -93,18 +105,9 @@ function throwIfAllRefused(input: {
   readonly nowMs: EpochMs;
 }): void {
   const { caller, decisions, nowMs } = input;
-  const { state, at } = caller.view;
   const [first] = decisions;
-  if (first !== undefined && decisions.every(({ allowed }) => !allowed)) {
-    throw refusalOf(state, decisionQuery(caller, first.room, nowMs), first);
-  }
-  const denied = policyAt(state, { scope: orgScope, at })?.policy.deniedAccounts ?? [];
-  if (denied.includes(caller.device.certificate.account)) {
-    throw gatewayErrors.ERR_POLICY_REFUSED("org policy: denies this account", {
-      hint: "Ask an owner of the org to lift the denial.",
-      details: { rule: "org policy" },
-    });
-  }
+  if (first === undefined || decisions.some(({ allowed }) => allowed)) return;
+  throw refusalOf(caller.view.state, decisionQuery(caller, first.room, nowMs), first);
 }
 
 /** In whole seconds, as NATS counts, and never past what any of the rooms allows. */
