@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inboxPrefix } from "@cloister/proto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createAccountPusher } from "../src/nats/account-pusher.ts";
+import { fieldOf, gatherReplies } from "../src/nats/server-replies.ts";
 import { TestBox } from "./fleet.ts";
 
 let box: TestBox;
@@ -26,7 +27,24 @@ test("a token counts as pushed when every server has it; a server that hangs mak
       () => true,
       () => false,
     );
-  await expect.poll(isWhole, { timeout: 20_000 }).toBe(true);
+  let active: unknown = 0;
+  const countServers = async () => {
+    await gatherReplies({
+      connection,
+      inboxPrefix: inboxPrefix(pair.publicKey),
+      subject: "$SYS.REQ.SERVER.PING",
+      payload: "",
+      timeoutMs: 500,
+      onReply: (reply) => {
+        active = fieldOf(reply, "statsz", "active_servers");
+        return true;
+      },
+    });
+    return active;
+  };
+  // Until the servers have found each other, each counts itself alone.
+  await expect.poll(countServers, { timeout: 20_000 }).toBe(2);
+  expect(await isWhole()).toBe(true);
 
   const connected = connection.info?.server_name;
   const other = box.nodes.servers[connected === "box-0" ? 1 : 0];
