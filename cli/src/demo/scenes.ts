@@ -206,7 +206,19 @@ export async function malloryTries(world: DemoWorld, { sources, lobby }: DemoRoo
     await mallory.client.room(lobby);
   });
   await stage.step(
-    "Mallory asks the gateway to join sources",
+    "Mallory asks the gateway for sources",
+    async () => {
+      const { accountId: account, org } = mallory.client;
+      const { allowed, rules } = await org.explain({ account, room: sources });
+      if (allowed) throw new Error("the gateway would let her in");
+      return rules
+        .flatMap(({ passed, source, text }) => (passed ? [] : [`${source}: ${text}`]))
+        .join("; ");
+    },
+    (text) => `refused (${text})`,
+  );
+  await stage.step(
+    "Mallory's own client will not join either",
     () => refusalOf(() => mallory.client.room(sources)),
     (text) => `refused (${text})`,
   );
@@ -257,7 +269,7 @@ async function refusalOf(act: () => Promise<unknown>): Promise<string> {
   try {
     await act();
   } catch (error) {
-    if (isCloisterError(error) && (error.kind === "Policy" || error.kind === "Verification")) {
+    if (isCloisterError(error) && ["Policy", "Verification", "Usage"].includes(error.kind)) {
       return error.hint === undefined ? error.message : `${error.message}: ${error.hint}`;
     }
     throw error;
