@@ -51,6 +51,8 @@ export const clientNodeErrors = defineErrors({
     kind: "Policy",
     hint: "The server no longer lets this device in: see cloister whoami.",
   },
+  ERR_BATCH_EMPTY: { kind: "Internal" },
+  ERR_NONCE_UNSIGNED: { kind: "Internal" },
   ERR_FILE_UNREADABLE: { kind: "Usage", hint: "Check the path and its permissions." },
   ERR_FILE_EXISTS: { kind: "Usage", hint: "Choose another name with --output." },
   ERR_PASSPHRASE_SHORT: { kind: "Usage", hint: "Choose a longer passphrase." },

@@ -1,10 +1,16 @@
+import { MAX_MESSAGE_BYTES } from "@cloister/base";
 import type { DeliveredRecord, Inbox, InboxOptions, InboxPage } from "@cloister/client-core";
-import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
-import { createInbox } from "@nats-io/nats-core";
+import { createInbox, type Msg, type NatsConnection, type Subscription } from "@nats-io/nats-core";
+import { parseAckSubject } from "./ack-subject.ts";
+import { PullWindow } from "./pull-window.ts";
 
-/** A pull ends after this; the server's heartbeats come at half of it. */
+/**
+ * A pull ends after this. It comes through an import, and the server forgets where its answers go
+ * two minutes after the last one.
+ */
 const PULL_EXPIRES_MS = 30_000;
 const HEARTBEAT_MS = 5_000;
+const MISSED_HEARTBEATS = 3;
 const MAX_RECORDS_AHEAD = 512;
 
 const nanoseconds = (ms: number): number => ms * 1_000_000;
@@ -18,21 +24,26 @@ export class NatsInbox implements Inbox {
   readonly #options: InboxOptions;
   readonly #prefix: string;
   readonly #subscription: Subscription;
+  readonly #window: PullWindow;
   readonly #acks = new Map<bigint, string>();
+  readonly #watchdog: NodeJS.Timeout;
   #waiting: DeliveredRecord[] = [];
   /** Records that the server still held when it sent the newest; unknown before the first answer. */
   #pending: number | undefined;
   #isAnswered = false;
   #wake: (() => void) | undefined;
   #closed = false;
-  #pull = 0;
-  #dueRecords = 0;
+  #pulls = 0;
   #heardMs = Date.now();
-  readonly #watchdog: NodeJS.Timeout;
 
   constructor(connection: NatsConnection, options: InboxOptions, inboxPrefix: string) {
     this.#connection = connection;
     this.#options = options;
+    this.#window = new PullWindow({
+      maxRecords: MAX_RECORDS_AHEAD,
+      maxBytes: options.maxAheadBytes,
+      minPullBytes: 2 * MAX_MESSAGE_BYTES,
+    });
     this.#prefix = createInbox(inboxPrefix);
     this.#subscription = connection.subscribe(`${this.#prefix}.*`, {
       callback: (error, message) => {
@@ -41,7 +52,11 @@ export class NatsInbox implements Inbox {
       },
     });
     this.#watchdog = setInterval(() => this.#checkPulse(), HEARTBEAT_MS);
-    this.#requestMore();
+    this.#pull();
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   async next(): Promise<InboxPage> {
@@ -52,14 +67,10 @@ export class NatsInbox implements Inbox {
     }
     const records = this.#waiting;
     this.#waiting = [];
+    this.#window.taken();
     this.#isAnswered = true;
-    if (!this.#closed && this.#dueRecords <= MAX_RECORDS_AHEAD / 2) this.#requestMore();
+    this.#pull();
     return { records, isDrained: this.#pending === 0, isEnded: this.#closed };
-  }
-
-  /** The very first page may be empty: it says that nothing waits. */
-  #hasPage(): boolean {
-    return this.#waiting.length > 0 || (!this.#isAnswered && this.#pending === 0);
   }
 
   ack(records: readonly DeliveredRecord[]): void {
@@ -75,65 +86,78 @@ export class NatsInbox implements Inbox {
     this.#close();
   }
 
+  /** The very first page may be empty: it says that nothing waits. */
+  #hasPage(): boolean {
+    return this.#waiting.length > 0 || (!this.#isAnswered && this.#pending === 0);
+  }
+
   #receive(message: Msg): void {
     this.#heardMs = Date.now();
     const status = message.headers?.code ?? 0;
-    const isStatus = status !== 0 && message.data.length === 0;
-    if (isStatus) this.#receiveStatus(status, message);
+    if (status !== 0) this.#receiveStatus(status, message);
     else if (message.reply !== undefined) this.#deliver(message, message.reply);
   }
 
   #deliver(message: Msg, reply: string): void {
     const delivery = parseAckSubject(reply);
     if (delivery === undefined) return;
-    const { sequence } = delivery;
-    this.#pending = delivery.pending;
-    this.#dueRecords = Math.max(0, this.#dueRecords - 1);
+    const { sequence, pending } = delivery;
+    this.#pending = pending;
+    const isRepeated = this.#acks.has(sequence);
     this.#acks.set(sequence, reply);
+    if (isRepeated) {
+      // Delivered here before and not acknowledged in time: it is held already.
+      this.#window.repeated();
+      this.#pull();
+      return;
+    }
+    this.#window.arrived(message.data.length);
     this.#waiting.push({ subject: message.subject, sequence, payload: message.data });
     this.#notify();
   }
 
-  /** 100 heartbeat; 404, 408 and the 409 that end one pull; every other 409: the consumer is gone. */
+  /**
+   * 100 is a heartbeat; 404, 408 and a 409 that counts what it left out end one pull. Whatever else
+   * comes means that the consumer is gone.
+   */
   #receiveStatus(status: number, message: Msg): void {
     if (status === 100) return;
-    const isCurrent = message.subject === `${this.#prefix}.${this.#pull}`;
-    const endsPull = status === 404 || status === 408 || isByteLimit(message);
+    const left = message.headers?.get("Nats-Pending-Messages") ?? "";
+    const isEndOfPull = status === 404 || status === 408 || (status === 409 && left !== "");
+    if (!isEndOfPull) return this.#close();
     if (status === 404 && this.#pending === undefined) {
       this.#pending = 0;
       this.#notify();
     }
-    if (!endsPull) this.#close();
-    else if (isCurrent) {
-      this.#dueRecords = 0;
-      if (this.#waiting.length < MAX_RECORDS_AHEAD / 2) this.#requestMore();
-    }
+    this.#window.ended(/^\d{1,9}$/.test(left) ? Number(left) : undefined);
+    this.#pull();
   }
 
-  #requestMore(): void {
-    this.#pull += 1;
-    const { stream, consumer, maxAheadBytes } = this.#options;
-    const batch = MAX_RECORDS_AHEAD - this.#waiting.length;
-    if (batch <= 0) return;
-    this.#dueRecords = batch;
-    const body = {
-      batch,
-      max_bytes: maxAheadBytes,
-      // The first pull asks only for what is there, so that it is answered even if nothing is.
-      ...(this.#pull === 1
-        ? { no_wait: true }
-        : { expires: nanoseconds(PULL_EXPIRES_MS), idle_heartbeat: nanoseconds(HEARTBEAT_MS) }),
-    };
+  #pull(): void {
+    // The first asks only for what is there, so that it is answered even if nothing is; it ends
+    // without saying what it left out, so that it goes alone.
+    const isFirst = this.#pulls === 0;
+    const isAlone = isFirst || this.#pulls > 1 || this.#window.dueRecords === 0;
+    const pull = this.#closed || !isAlone ? undefined : this.#window.nextPull();
+    if (pull === undefined) return;
+    this.#pulls += 1;
+    this.#heardMs = Date.now();
+    const waiting = isFirst
+      ? { no_wait: true }
+      : { expires: nanoseconds(PULL_EXPIRES_MS), idle_heartbeat: nanoseconds(HEARTBEAT_MS) };
+    const { stream, consumer } = this.#options;
     this.#connection.publish(
       `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
-      JSON.stringify(body),
-      { reply: `${this.#prefix}.${this.#pull}` },
+      JSON.stringify({ batch: pull.records, max_bytes: pull.bytes, ...waiting }),
+      { reply: `${this.#prefix}.${this.#pulls}` },
     );
   }
 
-  /** A server that has lost the consumer says nothing at all: silence ends the inbox. */
+  /** A server that has lost the consumer says nothing at all. Nothing is to be heard unless asked. */
   #checkPulse(): void {
-    if (Date.now() - this.#heardMs > 3 * HEARTBEAT_MS) this.#close();
+    const silentMs = Date.now() - this.#heardMs;
+    const isDue = this.#window.dueRecords > 0;
+    if (isDue && silentMs > MISSED_HEARTBEATS * HEARTBEAT_MS) this.#close();
   }
 
   #close(): void {
@@ -148,24 +172,4 @@ export class NatsInbox implements Inbox {
     this.#wake?.();
     this.#wake = undefined;
   }
-}
-
-/** "409 Message Size Exceeds MaxBytes": the pull is over, the consumer is well. */
-function isByteLimit(message: Msg): boolean {
-  return message.headers?.code === 409 && message.headers.has("Nats-Pending-Messages");
-}
-
-/**
- * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>`, or v2 with
- * domain and account before the stream.
- */
-function parseAckSubject(
-  reply: string,
-): { readonly sequence: bigint; readonly pending: number } | undefined {
-  const tokens = reply.split(".");
-  const shift = tokens.length >= 11 ? 2 : 0;
-  const sequence = tokens[5 + shift];
-  const pending = tokens[8 + shift];
-  if (sequence === undefined || !/^\d{1,19}$/.test(sequence)) return undefined;
-  return { sequence: BigInt(sequence), pending: Number(pending) };
 }

@@ -24,12 +24,24 @@ type AckOutcome =
   | { readonly kind: "stream-full" }
   | { readonly kind: "refused"; readonly code: string; readonly text: string };
 
-export function parsePubAck(message: Msg): AckOutcome {
-  const ack = message.json<PubAck>();
-  if (ack.error !== undefined) return refusal(ack.error);
-  if (ack.duplicate === true) return { kind: "duplicate" };
-  if (ack.seq === undefined) return { kind: "refused", code: "none", text: "no sequence" };
-  return { kind: "stored", last: BigInt(ack.seq) };
+/** `count`: how many records the publish held. */
+function parsePubAck(message: Msg, count: number): AckOutcome {
+  const ack = readAck(message);
+  if (ack?.error !== undefined) return refusal(ack.error);
+  if (ack?.duplicate === true) return { kind: "duplicate" };
+  const isWhole = count === 1 || ack?.count === count;
+  if (ack?.seq !== undefined && Number.isSafeInteger(ack.seq) && isWhole) {
+    return { kind: "stored", last: BigInt(ack.seq) };
+  }
+  return { kind: "refused", code: "none", text: "the answer is no acknowledgement" };
+}
+
+function readAck(message: Msg): PubAck | undefined {
+  try {
+    return message.json<PubAck | null>() ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function refusal(error: NonNullable<PubAck["error"]>): AckOutcome {
@@ -55,7 +67,7 @@ function refusal(error: NonNullable<PubAck["error"]>): AckOutcome {
 
 /** `count` records end at the acknowledged sequence: a batch is stored without a gap. */
 export function publishOutcome(message: Msg, count: number): PublishOutcome {
-  const ack = parsePubAck(message);
+  const ack = parsePubAck(message, count);
   switch (ack.kind) {
     case "stored":
       return {
@@ -74,7 +86,7 @@ export function publishOutcome(message: Msg, count: number): PublishOutcome {
 }
 
 export function chunkOutcome(message: Msg): ChunkOutcome {
-  const ack = parsePubAck(message);
+  const ack = parsePubAck(message, 1);
   switch (ack.kind) {
     case "stored":
     // A chunk's id is its own: whoever stored it before was this upload.
