@@ -54,6 +54,7 @@ export const clientNodeErrors = defineErrors({
   ERR_BATCH_EMPTY: { kind: "Internal" },
   ERR_NONCE_UNSIGNED: { kind: "Internal" },
   ERR_FILE_UNREADABLE: { kind: "Usage", hint: "Check the path and its permissions." },
+  ERR_FILE_UNWRITABLE: { kind: "Usage", hint: "Check the folder, its permissions and its disk." },
   ERR_FILE_EXISTS: { kind: "Usage", hint: "Choose another name with --output." },
   ERR_PASSPHRASE_SHORT: { kind: "Usage", hint: "Choose a longer passphrase." },
   ERR_PASSPHRASE_SOURCE: {

@@ -1,7 +1,8 @@
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, link, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { FileSink } from "@cloister/client-core";
 import { clientNodeErrors } from "./errors.ts";
+import { syncFolder } from "./sync-folder.ts";
 
 /**
  * A file on disk as a sink. Until its hash was right it is called `<path>.part`; one that an earlier
@@ -46,17 +47,19 @@ export class DiskFileSink implements FileSink, AsyncDisposable {
         written += (await this.#handle.write(bytes, written, left, offset + written)).bytesWritten;
       }
     } catch (cause) {
-      throw clientNodeErrors.ERR_STORE_FULL("the file cannot be written further", { cause });
+      throw writeError(cause);
     }
   }
 
   async finish(): Promise<void> {
-    await this.#handle.sync();
-    await this.#close();
-    await rename(this.#partPath, this.#path);
-    const folder = await open(dirname(this.#path));
-    await folder.sync();
-    await folder.close();
+    try {
+      await this.#handle.sync();
+      await this.#close();
+      await moveNew(this.#partPath, this.#path);
+      await syncFolder(dirname(this.#path));
+    } catch (cause) {
+      throw writeError(cause);
+    }
   }
 
   async discard(): Promise<void> {
@@ -79,7 +82,7 @@ async function openPart(path: string): Promise<FileHandle> {
   try {
     return await open(path, (await exists(path)) ? "r+" : "wx+", 0o600);
   } catch (cause) {
-    throw clientNodeErrors.ERR_FILE_UNREADABLE("the file cannot be made here", { cause });
+    throw clientNodeErrors.ERR_FILE_UNWRITABLE("the file cannot be made here", { cause });
   }
 }
 
@@ -88,4 +91,32 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Never onto a file that came meanwhile, where the file system has links. */
+async function moveNew(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (cause) {
+    if (codeOf(cause) === "EEXIST") throw cause;
+    await rename(from, to);
+    return;
+  }
+  await rm(from);
+}
+
+function writeError(cause: unknown): Error {
+  switch (codeOf(cause)) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return clientNodeErrors.ERR_STORE_FULL("there is no space left for the file", { cause });
+    case "EEXIST":
+      return clientNodeErrors.ERR_FILE_EXISTS("a file of this name has come meanwhile", { cause });
+    default:
+      return clientNodeErrors.ERR_FILE_UNWRITABLE("the file cannot be written", { cause });
+  }
+}
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && "code" in cause ? cause.code : undefined;
 }

@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import type { FileSource } from "@cloister/client-core";
@@ -35,7 +36,9 @@ export class DiskFileSource implements FileSource, AsyncDisposable {
   }
 
   static async open(path: string): Promise<DiskFileSource> {
-    const handle = await open(path, "r").catch((cause: unknown) => {
+    // A named pipe would keep us waiting for whoever writes into it.
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+    const handle = await open(path, flags).catch((cause: unknown) => {
       throw clientNodeErrors.ERR_FILE_UNREADABLE("the file cannot be opened", { cause });
     });
     const found = await handle.stat();

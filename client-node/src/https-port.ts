@@ -17,7 +17,6 @@ export class HttpsPort implements HttpPort, Disposable {
     const options: RequestOptions = {
       method: "POST",
       agent: this.#agent,
-      timeout: call.timeoutMs,
       headers: {
         "content-type": "application/x-protobuf",
         "content-length": call.body.length,
@@ -47,18 +46,22 @@ async function exchange(
     response.on("data", (chunk: Buffer) => {
       received += chunk.length;
       if (received > call.maxResponseBytes) {
-        outgoing.destroy(clientNodeErrors.ERR_RESPONSE_TOO_LONG("the server's answer is too long"));
+        fail(clientNodeErrors.ERR_RESPONSE_TOO_LONG("the server's answer is too long"));
       } else chunks.push(chunk);
     });
-    response.on("error", reject);
+    response.on("error", (cause) => fail(httpError(url, cause)));
     response.on("end", () =>
       resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) }),
     );
   });
-  outgoing.on("timeout", () => outgoing.destroy(timedOut(url)));
-  // The socket's timeout starts anew with each byte; this one bounds the whole call.
-  const deadline = setTimeout(() => outgoing.destroy(timedOut(url)), call.timeoutMs);
-  outgoing.on("error", (cause) => reject(httpError(url, cause)));
+  // The first reason counts: destroying the call makes errors of its own.
+  const fail = (error: Error): void => {
+    reject(error);
+    outgoing.destroy();
+  };
+  // Bounds the whole call; a socket's own timeout would start anew with each byte.
+  const deadline = setTimeout(() => fail(timedOut(url)), call.timeoutMs);
+  outgoing.on("error", (cause) => fail(httpError(url, cause)));
   outgoing.end(call.body);
   try {
     return await promise;
@@ -72,15 +75,10 @@ function timedOut(url: URL): Error {
 }
 
 function httpError(url: URL, cause: Error): Error {
-  if (cause.name === "CloisterError") return cause;
   const code = "code" in cause ? String(cause.code) : "";
-  if (/CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code)) {
-    return clientNodeErrors.ERR_SERVER_UNPINNED(
-      `${url.host} shows a certificate that does not fit`,
-      {
-        cause,
-      },
-    );
+  if (/CERT|SELF_SIGNED|ISSUER|VERIFY|ALTNAME/.test(code)) {
+    const text = `${url.host} shows a certificate that does not fit`;
+    return clientNodeErrors.ERR_SERVER_UNPINNED(text, { cause });
   }
   return clientNodeErrors.ERR_SERVER_UNREACHABLE(`${url.host} cannot be reached`, { cause });
 }

@@ -41,15 +41,17 @@ export async function readPassphrase(source: PassphraseSource): Promise<SecretBy
 }
 
 async function readFrom(stream: AsyncIterable<Buffer>): Promise<SecretBytes> {
-  const read = Buffer.alloc(MAX_PASSPHRASE_BYTES + 2);
+  // A line end, and one byte more to see that there is more.
+  const read = Buffer.alloc(MAX_PASSPHRASE_BYTES + 3);
   let length = 0;
   try {
     for await (const chunk of stream) {
       length += chunk.copy(read, length);
       chunk.fill(0);
-      if (length > MAX_PASSPHRASE_BYTES) break;
+      if (length === read.length) break;
     }
-    while (length > 0 && (read[length - 1] === 0x0a || read[length - 1] === 0x0d)) length -= 1;
+    if (length > 0 && read[length - 1] === 0x0a) length -= 1;
+    if (length > 0 && read[length - 1] === 0x0d) length -= 1;
     if (length === 0 || length > MAX_PASSPHRASE_BYTES) {
       throw clientNodeErrors.ERR_PASSPHRASE_SOURCE("the passphrase is empty or longer than 1 KiB");
     }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile, rename, writeFile } from "node:fs/promises";
+import { isIP } from "node:net";
 import { connect, type PeerCertificate } from "node:tls";
 import { equalBytes, formatHex } from "@cloister/base";
 import { clientNodeErrors } from "./errors.ts";
@@ -74,8 +75,11 @@ export class PinnedAuthorities {
  */
 async function peerChain(url: URL): Promise<Uint8Array[]> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array[]>();
+  const host = url.hostname.replaceAll(/[[\]]/g, "");
   const socket = connect({
-    host: url.hostname,
+    host,
+    // What routes by name needs it (RFC 6066 §3: no addresses).
+    ...(isIP(host) === 0 ? { servername: host } : {}),
     port: Number(url.port === "" ? 443 : url.port),
     minVersion: "TLSv1.3",
     rejectUnauthorized: false,

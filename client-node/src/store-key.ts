@@ -1,5 +1,6 @@
 import { argon2, createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { open, readFile, rename, stat } from "node:fs/promises";
+import { open, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { formatBase64Url, parseBase64Url, SecretBytes } from "@cloister/base";
 import { clientNodeErrors } from "./errors.ts";
 import {
@@ -13,6 +14,7 @@ import {
   MAX_STORE_KEY_FILE_BYTES,
   STORE_KEY_BYTES,
 } from "./limits.ts";
+import { syncFolder } from "./sync-folder.ts";
 
 /**
  * `store.key`, version 1: the store's random key under AES-256-GCM with a key that Argon2id
@@ -39,6 +41,7 @@ interface StoreKeyFile {
 export async function createStoreKey(path: string, passphrase: SecretBytes): Promise<SecretBytes> {
   const key = SecretBytes.from(randomBytes(STORE_KEY_BYTES));
   await writeNew(path, await wrapStoreKey(key, passphrase));
+  await syncFolder(dirname(path));
   return key;
 }
 
@@ -73,8 +76,11 @@ export async function rewrapStoreKey(
   passphrase: SecretBytes,
 ): Promise<void> {
   const fresh = `${path}.new`;
+  // What a cut attempt left.
+  await rm(fresh, { force: true });
   await writeNew(fresh, await wrapStoreKey(key, passphrase));
   await rename(fresh, path);
+  await syncFolder(dirname(path));
 }
 
 async function wrapStoreKey(key: SecretBytes, passphrase: SecretBytes): Promise<StoreKeyFile> {

@@ -98,4 +98,30 @@ describe("sqlite store", () => {
     }
     expect((await readFile(path)).includes(Buffer.from(value).subarray(16, 64))).toBe(false);
   });
+
+  it("[F90] says that the disk is full, keeps what it has, and goes on when there is space", async () => {
+    await using store = SqliteStore.open(path, { maxPages: 40 });
+    const put = (key: string, lengthBytes: number) =>
+      store.transaction({ puts: [{ key, value: sealedValue(lengthBytes) }], deletes: [] });
+    put("kept", 20_000);
+    expect(() => put("large", 400_000)).toThrow(
+      expect.objectContaining({ code: "ERR_STORE_FULL", retryable: true }),
+    );
+    expect(store.get("large")).toBeUndefined();
+    expect(store.get("kept")).toHaveLength(20_000);
+    store.transaction({ puts: [{ key: "small", value: sealedValue() }], deletes: ["kept"] });
+    put("again", 20_000);
+    expect(store.get("again")).toHaveLength(20_000);
+  });
+
+  it("tells a damaged file and a folder that is none from each other", async () => {
+    const { writeFile } = await import("node:fs/promises");
+    await writeFile(path, "this is no database, and long enough to look like a header of one");
+    expect(() => SqliteStore.open(path)).toThrow(
+      expect.objectContaining({ code: "ERR_STORE_VALUE" }),
+    );
+    expect(() => SqliteStore.open(join(folder, "none", "store"))).toThrow(
+      expect.objectContaining({ code: "ERR_FILE_UNWRITABLE" }),
+    );
+  });
 });

@@ -36,9 +36,13 @@ export class SqliteStore implements StorePort {
   }
 
   /** Throws `ERR_STORE_LOCKED` where another client holds it, `ERR_STORE_VERSION` for a newer file. */
-  static open(path: string): SqliteStore {
-    const database = new DatabaseSync(path, { timeout: 0 });
+  static open(path: string, options: { readonly maxPages?: number } = {}): SqliteStore {
+    const database = openDatabase(path);
     try {
+      // A quota of its own; the disk's is the same to SQLite.
+      if (options.maxPages !== undefined) {
+        database.exec(`PRAGMA max_page_count = ${Math.floor(options.maxPages)}`);
+      }
       chmodSync(path, 0o600);
       database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;");
       database.exec("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");
@@ -82,6 +86,14 @@ export class SqliteStore implements StorePort {
   }
 }
 
+function openDatabase(path: string): DatabaseSync {
+  try {
+    return new DatabaseSync(path, { timeout: 0 });
+  } catch (cause) {
+    throw storeError(cause);
+  }
+}
+
 function migrate(database: DatabaseSync): void {
   const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
   if (version > SCHEMA_VERSION) {
@@ -116,6 +128,10 @@ function storeError(cause: unknown): unknown {
       return clientNodeErrors.ERR_STORE_LOCKED("this profile is in use", { cause });
     case 13: // SQLITE_FULL
       return clientNodeErrors.ERR_STORE_FULL("the disk is full", { cause });
+    case 8: // SQLITE_READONLY
+    case 14: // SQLITE_CANTOPEN
+      return clientNodeErrors.ERR_FILE_UNWRITABLE("the store cannot be opened", { cause });
+    case 10: // SQLITE_IOERR
     case 11: // SQLITE_CORRUPT
     case 26: // SQLITE_NOTADB
       return clientNodeErrors.ERR_STORE_VALUE("the store's file is damaged", { cause });
