@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Metrics } from "./metrics.ts";
 
-test("[F100] counters, gauges and histograms in the text that Prometheus reads", () => {
+test("counters, gauges and histograms in the text that Prometheus reads", () => {
   const metrics = new Metrics();
   const calls = metrics.counter("calls_total", "Calls answered.");
   calls.add();

@@ -47,7 +47,7 @@ async function withPath<T>(run: (environment: Record<string, string>) => Promise
 }
 
 describe("the nats-server to run", () => {
-  test("[F67] is the one that the environment names, if its version fits", async () => {
+  test("is the one that the environment names, if its version fits", async () => {
     const path = await tool("other", fakeServer("2.15.4"));
     const environment = { CLOISTER_NATS_SERVER: path };
     const found = await resolveNatsServer({ moduleDir, environment });
