@@ -31,7 +31,10 @@ export function deriveSegmentKeys(input: {
     throw clientErrors.ERR_FILE_TAMPERED("a file's key or salt has another length");
   }
   const lengthBytes = FILE_KEY_BYTES + NONCE_BYTES + COMMITMENT_BYTES;
-  const derived = expand(sha512, fileKey, concatBytes(infoPrefix, salt, context), lengthBytes);
+  // HMAC fills a shorter key with zeros up to its block (RFC 2104 §2), so this is the same key to it;
+  // the library wants one of the hash's own length.
+  const prk = concatBytes(fileKey, new Uint8Array(sha512.outputLen - FILE_KEY_BYTES));
+  const derived = expand(sha512, prk, concatBytes(infoPrefix, salt, context), lengthBytes);
   return {
     key: derived.slice(0, FILE_KEY_BYTES),
     baseNonce: derived.slice(FILE_KEY_BYTES, FILE_KEY_BYTES + NONCE_BYTES),

@@ -6,7 +6,7 @@ import {
   type ClientPorts,
   connect,
   setup,
-  webCrypto,
+
 } from "@cloister/client-core";
 import { createMemberEngine } from "@cloister/group-engine/member";
 import { createPublicEngine } from "@cloister/group-engine/public";
@@ -20,6 +20,7 @@ import { MemoryAccounts } from "./accounts.ts";
 import { Gate } from "./gate.ts";
 import { MemoryGateway } from "./gateway.ts";
 import { MemoryDisk, memoryStore } from "./memory-store.ts";
+import { nativeCrypto } from "./native-crypto.ts";
 import { MemoryRelay } from "./relay.ts";
 import { testClock } from "./test-clock.ts";
 
@@ -46,7 +47,7 @@ export class Player {
       http: this.world.gateway.port(gate),
       clock: testClock,
       random: { bytes: (length) => Uint8Array.from(randomBytes(length)) },
-      crypto: webCrypto(),
+      crypto: nativeCrypto(),
       engine: (options) => createMemberEngine(memberModule, options),
     };
   }
@@ -56,7 +57,7 @@ export class Player {
     const store = await openSealedStore(this.ports());
     using identity = await readIdentity(store);
     if (identity === undefined) throw new TypeError("nobody's store");
-    const signer = createSigner("statement", identity.keys.statement, webCrypto());
+    const signer = createSigner("statement", identity.keys.statement, nativeCrypto());
     return signHandshake(identity.orgId, handshake, signer);
   }
 
