@@ -50,6 +50,11 @@ export const relayErrors = defineErrors({
   ERR_RELAY_STORE_CORRUPT: { kind: "Internal" },
   // The process.
   ERR_RELAY_CONFIG: { kind: "Usage" },
+  ERR_RELAY_LOG_LATE: {
+    kind: "Timeout",
+    retryable: true,
+    hint: "start nats-server and accounts first; read why in the lines before",
+  },
   ERR_RELAY_NATS_ORPHAN: {
     kind: "Internal",
     hint: "end the process that is named, then start again",

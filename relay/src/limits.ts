@@ -53,3 +53,6 @@ export const ORG_WAIT_MS = 5_000;
 
 /** Calls of one device that are worked on at the same time. */
 export const CALLS_IN_FLIGHT_PER_DEVICE = 32;
+
+/** A start gives up if the logs cannot be read for so long. */
+export const LOG_READY_MS = 60_000;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type EpochMs, type OrgId, type Signer } from "@cloister/base";
 import { type LogReplica, relayAt } from "@cloister/rules";
 import {
@@ -11,13 +12,14 @@ import {
   serviceSubscription,
 } from "@cloister/server-kit";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { relayErrors } from "./errors.ts";
 import { CallLimiter, type CallLimits } from "./handlers/call-limiter.ts";
 import type { AppendStep, DeliveryContext } from "./handlers/context.ts";
 import { deliveryHandlers, deliveryService } from "./handlers/delivery-handlers.ts";
 import { admitDevice, type DeviceCaller } from "./handlers/device-caller.ts";
 import { InboxWatch } from "./inbox/inbox-watch.ts";
 import { KeyPackageStore } from "./key-packages/key-package-store.ts";
-import { CALL_TIMEOUT_MS } from "./limits.ts";
+import { CALL_TIMEOUT_MS, LOG_READY_MS } from "./limits.ts";
 import type { OrgConnection } from "./orgs/org-connection.ts";
 import { type OrgAccount, OrgDirectory } from "./orgs/org-directory.ts";
 import { EngineHost, type MakeEngine } from "./rooms/engine-host.ts";
@@ -77,7 +79,7 @@ async function assemble(
   const store = new RoomStore({ api: delivery, engine });
   const rooms = closing.use(new RoomCache({ store, engine }));
   const log = closing.use(followLog(deps));
-  await log.ready;
+  await inTime(log.ready);
   const orgApi = (org: OrgId) => directory.api(org);
   const fences = new FenceWriter({ delivery, orgApi, signer: deps.signer });
   const inboxes = closing.use(new InboxWatch({ log, orgApi, onTrouble: troubleOf(deps, "inbox") }));
@@ -104,6 +106,20 @@ async function assemble(
   );
   await deps.delivery.flush();
   return { log, directory };
+}
+
+/** A start that waits for ever could not be told from one that is stuck: its supervisor tries anew. */
+async function inTime(ready: Promise<void>): Promise<void> {
+  const timer = new AbortController();
+  const late = sleep(LOG_READY_MS, undefined, { signal: timer.signal }).then(() => {
+    throw relayErrors.ERR_RELAY_LOG_LATE("the statements logs cannot be read");
+  });
+  try {
+    await Promise.race([ready, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined);
+  }
 }
 
 function followLog(deps: RelayDeps): LogFollower<LogReplica> {
