@@ -355,6 +355,7 @@ function listenerOf({ hub, events, receipts, client }: ListenerParts): DeviceLis
     },
     queued: () => hub.changed(),
     logChanged: () => hub.changed(),
+    drained: () => hub.changed(),
     refreshAccess: () => {
       client()
         ?.refresh()

@@ -40,6 +40,8 @@ export interface DeviceListener {
   stored(room: RoomId, stored: Extract<RoomEffect, { readonly kind: "stored" }>): void;
   queued(room: RoomId, queued: Extract<RoomEffect, { readonly kind: "queued" }>): void;
   logChanged(): void;
+  /** The inbox is empty for now. */
+  drained(): void;
   refreshAccess(): void;
   /** The device has stopped for good: a contradiction of the server, or a store that fails. */
   failed(error: unknown): void;
@@ -212,6 +214,7 @@ export class Device {
     if (this.#isDrained) return;
     this.#isDrained = true;
     this.#push({ kind: "all", event: { kind: "drained" } });
+    void this.settled().then(() => this.#options.listener.drained());
   }
 
   /** Pages that came another way: with a statement's answer, or from the gateway. */
