@@ -10,9 +10,12 @@ export {
   initServer,
   issueServerClaim,
 } from "./init-server.ts";
+export { startNats } from "./nats-child.ts";
 export { type HeldMessage, readOutStreams } from "./read-out.ts";
+export { type RoleChild, type RoleName, roleChild } from "./role-children.ts";
+export { type Box, roleEnvironment } from "./role-environment.ts";
 export { type RunServerOptions, runServer } from "./run-server.ts";
-export { serverHome } from "./server-home.ts";
+export { readSettings, serverHome } from "./server-home.ts";
 export {
   type StartServerOptions,
   serverStatus,

@@ -1,0 +1,109 @@
+import { randomBytes } from "node:crypto";
+import { SecretBytes, utf8Bytes } from "@cloister/base";
+import {
+  type Client,
+  type ClientPorts,
+  type Connection,
+  type ConnectionOptions,
+  connect,
+} from "@cloister/client-core";
+import { createProfile, type OpenProfile, openProfile, profileAt } from "@cloister/client-node";
+import type { UserNkey } from "@cloister/proto";
+
+export interface DevicePlace {
+  readonly name: string;
+  readonly folder: string;
+  /** Of a profile that lives as long as the test. */
+  readonly passphrase: string;
+}
+
+/** What a test puts in the way of a device: its clock, its network, its disk. */
+export type PortsBend = (ports: ClientPorts) => ClientPorts;
+
+/** A device: one profile on disk, opened and closed as a real one is. */
+export class SystemDevice implements AsyncDisposable {
+  readonly place: DevicePlace;
+  /** Applied at the next opening. */
+  bend: PortsBend = (ports) => ports;
+  #profile: OpenProfile | undefined;
+  #client: Client | undefined;
+  #connection: Connection | undefined;
+  #nkey: UserNkey | undefined;
+
+  constructor(place: DevicePlace) {
+    this.place = place;
+  }
+
+  static at(name: string, folder: string): SystemDevice {
+    return new SystemDevice({ name, folder, passphrase: randomBytes(24).toString("base64url") });
+  }
+
+  get name(): string {
+    return this.place.name;
+  }
+
+  get client(): Client {
+    if (this.#client === undefined) throw new Error(`${this.name} is not open`);
+    return this.#client;
+  }
+
+  /** The device's own connection to NATS, with its real token. */
+  get connection(): Connection {
+    if (this.#connection === undefined) throw new Error(`${this.name} has no connection`);
+    return this.#connection;
+  }
+
+  get nkey(): UserNkey {
+    if (this.#nkey === undefined) throw new Error(`${this.name} has never been online`);
+    return this.#nkey;
+  }
+
+  /** A new, empty profile. */
+  async create(): Promise<ClientPorts> {
+    using passphrase = this.#secret();
+    this.#profile = await createProfile(profileAt(this.place.folder), passphrase);
+    return this.#bent(this.#profile.ports);
+  }
+
+  async ports(): Promise<ClientPorts> {
+    using passphrase = this.#secret();
+    this.#profile ??= await openProfile(profileAt(this.place.folder), passphrase);
+    return this.#bent(this.#profile.ports);
+  }
+
+  async open(options: { readonly online?: boolean } = {}): Promise<Client> {
+    this.#client = await connect({ ...(await this.ports()), ...options });
+    return this.#client;
+  }
+
+  async close(): Promise<void> {
+    const [client, profile] = [this.#client, this.#profile];
+    this.#client = undefined;
+    this.#profile = undefined;
+    this.#connection = undefined;
+    await client?.[Symbol.asyncDispose]();
+    await profile?.[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #bent(ports: ClientPorts): ClientPorts {
+    const { transport } = ports;
+    return this.bend({
+      ...ports,
+      transport: {
+        connect: async (options: ConnectionOptions) => {
+          this.#nkey = options.nkey;
+          this.#connection = await transport.connect(options);
+          return this.#connection;
+        },
+      },
+    });
+  }
+
+  #secret(): SecretBytes {
+    return SecretBytes.from(utf8Bytes(this.place.passphrase));
+  }
+}

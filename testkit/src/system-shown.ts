@@ -1,0 +1,56 @@
+import type { RoomId } from "@cloister/base";
+import type { Client, RoomMessage } from "@cloister/client-core";
+
+/** What a room shows on a device, from its beginning, as a reader of its history sees it. */
+export async function shownIn(client: Client, room: RoomId): Promise<RoomMessage[]> {
+  const shown: RoomMessage[] = [];
+  const opened = await client.room(room);
+  for await (const message of opened.messages({ live: false })) shown.push(message);
+  return shown;
+}
+
+export function textsOf(messages: readonly RoomMessage[]): string[] {
+  return messages.flatMap(({ body }) => (body.kind === "text" ? [body.text] : []));
+}
+
+/** Reads as an open window does, from one opening to the next, and remembers all that it was shown. */
+export class Reader {
+  readonly shown: RoomMessage[] = [];
+  readonly #stopping = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  static follow(client: Client, room: RoomId, after?: string): Reader {
+    const reader = new Reader();
+    reader.#running = reader.#read(client, room, after);
+    reader.#running.catch(() => undefined);
+    return reader;
+  }
+
+  get texts(): string[] {
+    return textsOf(this.shown);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #read(client: Client, room: RoomId, after: string | undefined): Promise<void> {
+    const { signal } = this.#stopping;
+    const opened = await client.room(room);
+    for await (const message of opened.messages({ after, signal })) this.shown.push(message);
+  }
+}
+
+/** Waits until it holds; says what it waited for when it does not. */
+export async function until(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  timeoutMs = 30_000,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await isSo())) {
+    if (performance.now() > deadline) throw new Error(`not in time: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
