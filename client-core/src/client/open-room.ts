@@ -171,7 +171,10 @@ class OpenRoom implements Room {
     const { device } = this.#parts.session;
     await device.settled();
     await this.#until(
-      ({ backlog, work }) => device.isDrained && backlog.length === 0 && work.kind === "idle",
+      ({ backlog, work, durable }) =>
+        // Nothing more comes to whoever is out.
+        durable.phase === "removed" ||
+        (device.isDrained && backlog.length === 0 && work.kind === "idle"),
     );
   }
 

@@ -2,6 +2,7 @@ import type { AccountId, DeviceId, GroupId, OrgId, RoomId, Sha256 } from "@clois
 import type { GroupMember } from "@cloister/group-engine/types";
 import { roomSubject, type UserNkey } from "@cloister/proto";
 import {
+  deviceAt,
   isMember,
   type LeafIdentity,
   type OrgState,
@@ -50,9 +51,11 @@ export function roomGroupId(context: RoomContext, room: RoomId): GroupId | undef
   return roomFact(context, room)?.groupId;
 }
 
+/** The log gives this account a role in the room, and this very device is live. */
 export function isAdmitted(context: RoomContext, room: RoomId): boolean {
-  const { account, log } = context;
-  return isMember(log.state, { account, room, at: log.size });
+  const { account, device, log } = context;
+  const isLive = deviceAt(log.state, { device, at: log.size })?.status === "live";
+  return isLive && isMember(log.state, { account, room, at: log.size });
 }
 
 /** Leaves that the log does not entitle (any more): what a commit has to remove (rule 8). */
