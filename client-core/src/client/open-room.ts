@@ -174,7 +174,11 @@ class OpenRoom implements Room {
       ({ backlog, work, durable }) =>
         // Nothing more comes to whoever is out.
         durable.phase === "removed" ||
-        (device.isDrained && backlog.length === 0 && work.kind === "idle"),
+        (device.isDrained &&
+          backlog.length === 0 &&
+          work.kind === "idle" &&
+          // What this device has stored itself has still to come by the inbox.
+          durable.ownAhead.length === 0),
     );
   }
 
