@@ -1,4 +1,11 @@
-/** Cloister's client for Node: the platform's adapters, and profiles on disk. */
+/**
+ * Cloister's client for Node: profiles on disk and the platform's adapters, with what a developer
+ * needs of client-core, so that one import is enough.
+ */
+
+export { isCloisterError, SecretBytes } from "@cloister/base";
+export type * from "@cloister/client-core";
+export { clientErrors, connect, readInvitation, setup } from "@cloister/client-core";
 export { nodeEngine } from "./engine.ts";
 export { clientNodeErrors } from "./errors.ts";
 export { DiskFileSink } from "./file-sink.ts";

@@ -103,14 +103,7 @@ export class NatsInbox implements Inbox {
     if (delivery === undefined) return;
     const { sequence, pending } = delivery;
     this.#pending = pending;
-    const isRepeated = this.#acks.has(sequence);
     this.#acks.set(sequence, reply);
-    if (isRepeated) {
-      // Delivered here before and not acknowledged in time: it is held already.
-      this.#window.repeated();
-      this.#pull();
-      return;
-    }
     this.#window.arrived(message.data.length);
     this.#waiting.push({ subject: message.subject, sequence, payload: message.data });
     this.#notify();

@@ -32,13 +32,9 @@ export class PullWindow {
   }
 
   arrived(bytes: number): void {
-    this.repeated();
+    this.#dueRecords = Math.max(0, this.#dueRecords - 1);
     this.#heldRecords += 1;
     this.#heldBytes += bytes;
-  }
-
-  repeated(): void {
-    this.#dueRecords = Math.max(0, this.#dueRecords - 1);
   }
 
   /** A pull ended with so many of its records undelivered; unknown: there was no other. */
