@@ -1,6 +1,6 @@
 import { FILE_SEGMENT_BYTES } from "@cloister/base";
 import { segmentNonce, webCrypto } from "@cloister/client-core";
-import { assert, asyncProperty, integer, option, uint8Array } from "fast-check";
+import { assert, asyncProperty, integer, option, tuple, uint8Array } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { nodeCrypto } from "./node-crypto.ts";
 
@@ -43,7 +43,7 @@ describe("native and portable cryptography agree", () => {
       integer({ min: 0, max: 511 }),
     ] as const;
     await assert(
-      asyncProperty(...input, async (seed, message, bit) => {
+      asyncProperty(tuple(...input), async ([seed, message, bit]) => {
         const publicKey = native.ed25519PublicKey(seed);
         expect(hex(publicKey)).toBe(hex(portable.ed25519PublicKey(seed)));
         const signature = await native.ed25519Sign(seed, message);
@@ -68,7 +68,7 @@ describe("native and portable cryptography agree", () => {
       integer({ min: 0, max: 400 }),
     ] as const;
     await assert(
-      asyncProperty(...input, async (key, nonce, data, aad, at) => {
+      asyncProperty(tuple(...input), async ([key, nonce, data, aad, at]) => {
         const [ours, theirs] = [await native.importAeadKey(key), await portable.importAeadKey(key)];
         const sealed = await ours.seal({ nonce, data, aad });
         expect(hex(sealed)).toBe(hex(await theirs.seal({ nonce, data, aad })));
@@ -96,29 +96,34 @@ describe("segments of a file", () => {
 
   it("[F49] are sealed each under its own nonce, as the portable code seals them, and open again", async () => {
     await assert(
-      asyncProperty(...input, async (key, baseNonce, firstSegment, length, prefixBytes) => {
-        const data = new Uint8Array(length).fill(7);
-        const endsFile = length % FILE_SEGMENT_BYTES !== 0 || length === 0;
-        const job = { key, baseNonce, firstSegment, data, endsFile, prefixBytes };
-        const sealed = (await native.sealSegments?.(job)) ?? new Uint8Array();
-        const aead = await portable.importAeadKey(key);
-        const parts: Uint8Array[] = [new Uint8Array(prefixBytes)];
-        for (let at = 0; at < length || (at === 0 && endsFile); at += FILE_SEGMENT_BYTES) {
-          const nonce = segmentNonce(baseNonce, firstSegment + at / FILE_SEGMENT_BYTES);
-          parts.push(await aead.seal({ nonce, data: data.subarray(at, at + FILE_SEGMENT_BYTES) }));
-        }
-        expect(Buffer.concat(parts).equals(sealed)).toBe(true);
-        const body = sealed.subarray(prefixBytes);
-        const again = await native.openSegments?.({ key, baseNonce, firstSegment, data: body });
-        expect(Buffer.from(again ?? []).equals(data)).toBe(true);
-      }),
+      asyncProperty(
+        tuple(...input),
+        async ([key, baseNonce, firstSegment, length, prefixBytes]) => {
+          const data = new Uint8Array(length).fill(7);
+          const endsFile = length % FILE_SEGMENT_BYTES !== 0 || length === 0;
+          const job = { key, baseNonce, firstSegment, data, endsFile, prefixBytes };
+          const sealed = (await native.sealSegments?.(job)) ?? new Uint8Array();
+          const aead = await portable.importAeadKey(key);
+          const parts: Uint8Array[] = [new Uint8Array(prefixBytes)];
+          for (let at = 0; at < length || (at === 0 && endsFile); at += FILE_SEGMENT_BYTES) {
+            const nonce = segmentNonce(baseNonce, firstSegment + at / FILE_SEGMENT_BYTES);
+            parts.push(
+              await aead.seal({ nonce, data: data.subarray(at, at + FILE_SEGMENT_BYTES) }),
+            );
+          }
+          expect(Buffer.concat(parts).equals(sealed)).toBe(true);
+          const body = sealed.subarray(prefixBytes);
+          const again = await native.openSegments?.({ key, baseNonce, firstSegment, data: body });
+          expect(Buffer.from(again ?? []).equals(data)).toBe(true);
+        },
+      ),
       { numRuns: 40 },
     );
   });
 
   it("do not open in another place, cut or altered", async () => {
     await assert(
-      asyncProperty(...input, async (key, baseNonce, firstSegment, length, at) => {
+      asyncProperty(tuple(...input), async ([key, baseNonce, firstSegment, length, at]) => {
         const data = new Uint8Array(length).fill(9);
         const job = { key, baseNonce, firstSegment, data, endsFile: true };
         const sealed = (await native.sealSegments?.(job)) ?? new Uint8Array();

@@ -64,7 +64,7 @@ describe("the packed client in an empty folder", () => {
       join(app, "tsconfig.json"),
       JSON.stringify({ ...config, files: ["wrong.mts"] }),
     );
-    await expect(run(tsc, ["-p", ".", "--noEmit"], { cwd: app })).rejects.toThrow();
+    await expect(run(tsc, ["-p", ".", "--noEmit"], { cwd: app })).rejects.toThrow("Command failed");
   }, 120_000);
 
   test("[F92] runs ten lines against a box: a message is stored and read", async () => {
