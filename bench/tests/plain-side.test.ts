@@ -35,7 +35,10 @@ test("the plain sides get TLS 1.3, a ciphered store and fsync before each acknow
 
 test("a side runs in its own process, measures itself and tells its peak of memory", async () => {
   await using closing = new AsyncDisposableStack();
-  const side = await startSide(closing, "megolm", { direction: "decrypt", count: 20 });
+  const side = await startSide(closing, {
+    name: "megolm",
+    setup: { direction: "decrypt", count: 20 },
+  });
   const messages: string[] = [];
   const context = { scale: scaleOf("quick"), progress: (text: string) => messages.push(text) };
   const result = await compareSides(context, { sides: [side], unit: "messages" });

@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { startNats } from "@cloister/testkit";
 import type { Bench, BenchContext } from "../bench.ts";
+import { type BuiltSides, buildClientSides } from "../harness/built-sides.ts";
 import type { Figure } from "../harness/figure.ts";
 import { SideProcess } from "../harness/side-process.ts";
 import { compareSides, sideModule } from "../harness/starting.ts";
@@ -27,6 +28,7 @@ interface FileWorld {
   readonly folder: string;
   readonly people: RoomOfTwo;
   readonly user: PlainUser;
+  readonly built: BuiltSides;
 }
 
 /** `file-send` and `file-get`: one file, from disk to the servers' disk or back. */
@@ -45,7 +47,8 @@ export function fileBench(direction: Direction): Bench {
       await using nats = await startNats();
       const user = await addPlainUser(nats);
       await createPlainStream(user);
-      const world: FileWorld = { direction, folder: box.folder, people, user };
+      await using built = await buildClientSides();
+      const world: FileWorld = { direction, folder: box.folder, people, user, built };
       return [...(await speeds(world, context)), await memory(world, context)];
     },
   };
@@ -98,10 +101,10 @@ async function memory(world: FileWorld, { scale, progress }: BenchContext): Prom
 type StartSide = (world: FileWorld, direction: Direction, job: FileJob) => Promise<SideProcess>;
 
 /** Alice sends, Bob gets. */
-const startClient: StartSide = ({ people }, direction, job) =>
+const startClient: StartSide = ({ people, built }, direction, job) =>
   SideProcess.start({
     name: "client-file",
-    module: sideModule("client-file"),
+    module: built.module("client-file"),
     setup: {
       ...job,
       direction,

@@ -20,13 +20,13 @@ export const jwt: Bench = {
   run: async (context) => {
     await using closing = new AsyncDisposableStack();
     const setup = tokenSetup();
-    const ours = await startSide<TokenSetup>(closing, "user-tokens", {
-      ...setup,
-      count: context.scale.amount(ourTokens),
+    const ours = await startSide<TokenSetup>(closing, {
+      name: "user-tokens",
+      setup: { ...setup, count: context.scale.amount(ourTokens) },
     });
-    const theirs = await startSide<TokenSetup>(closing, "nats-io-tokens", {
-      ...setup,
-      count: context.scale.amount(theirTokens),
+    const theirs = await startSide<TokenSetup>(closing, {
+      name: "nats-io-tokens",
+      setup: { ...setup, count: context.scale.amount(theirTokens) },
     });
     const result = await compareSides(context, { sides: [ours, theirs], unit: "tokens" });
     return [

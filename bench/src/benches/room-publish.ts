@@ -1,5 +1,6 @@
 import { startNats } from "@cloister/testkit";
 import type { Bench } from "../bench.ts";
+import { buildClientSides } from "../harness/built-sides.ts";
 import { compareSides, startSide } from "../harness/starting.ts";
 import { makeBox } from "../servers/box.ts";
 import { foundRoom } from "../servers/people.ts";
@@ -25,13 +26,20 @@ export const roomPublish: Bench = {
     const nats = closing.use(await startNats());
     const user = await addPlainUser(nats);
     await createPlainStream(user);
-    const ours = await startSide<ClientSendSetup>(closing, "client-send", { person, room, count });
-    const plain = await startSide<PlainBatchSetup>(closing, "plain-batch", {
-      user,
-      subject: `${plainStream.subject}.messages`,
-      count,
+    const built = closing.use(await buildClientSides());
+    const ours = await startSide<ClientSendSetup>(closing, {
+      name: "client-send",
+      module: built.module("client-send"),
+      setup: { person, room, count },
     });
-    const megolm = await startSide<MegolmSetup>(closing, "megolm", { direction: "encrypt", count });
+    const plain = await startSide<PlainBatchSetup>(closing, {
+      name: "plain-batch",
+      setup: { user, subject: `${plainStream.subject}.messages`, count },
+    });
+    const megolm = await startSide<MegolmSetup>(closing, {
+      name: "megolm",
+      setup: { direction: "encrypt", count },
+    });
     const sides = [ours, plain, megolm];
     const result = await compareSides(context, { sides, unit: "messages" });
     return [

@@ -1,5 +1,6 @@
 import { startNats } from "@cloister/testkit";
 import type { Bench } from "../bench.ts";
+import { buildClientSides } from "../harness/built-sides.ts";
 import type { Contender } from "../harness/pair.ts";
 import type { SideProcess } from "../harness/side-process.ts";
 import { compareSides, startSide } from "../harness/starting.ts";
@@ -26,18 +27,22 @@ export const roomRead: Bench = {
     await box.start();
     const { alice, bob, room } = await foundRoom(box);
     context.progress("two people in a room");
-    const sender = await startSide<ClientSendSetup>(closing, "client-send", {
-      person: alice,
-      room,
-      count,
+    const built = closing.use(await buildClientSides());
+    const sender = await startSide<ClientSendSetup>(closing, {
+      name: "client-send",
+      module: built.module("client-send"),
+      setup: { person: alice, room, count },
     });
-    const reader = await startSide<ClientReadSetup>(closing, "client-read", {
-      person: bob,
-      room,
-      count,
+    const reader = await startSide<ClientReadSetup>(closing, {
+      name: "client-read",
+      module: built.module("client-read"),
+      setup: { person: bob, room, count },
     });
     const plain = await startPlainReader(closing, count);
-    const megolm = await startSide<MegolmSetup>(closing, "megolm", { direction: "decrypt", count });
+    const megolm = await startSide<MegolmSetup>(closing, {
+      name: "megolm",
+      setup: { direction: "decrypt", count },
+    });
     const ours = readerOf(sender, reader);
     const sides = [ours, plain, megolm];
     const result = await compareSides(context, { sides, unit: "messages" });
@@ -70,11 +75,13 @@ async function startPlainReader(
   const user = await addPlainUser(nats);
   await createPlainStream(user);
   const subject = `${plainStream.subject}.messages`;
-  const sender = await startSide<PlainBatchSetup>(closing, "plain-batch", { user, subject, count });
+  const sender = await startSide<PlainBatchSetup>(closing, {
+    name: "plain-batch",
+    setup: { user, subject, count },
+  });
   await sender.run();
-  return await startSide<PlainConsumeSetup>(closing, "plain-consume", {
-    user,
-    stream: plainStream.name,
-    count,
+  return await startSide<PlainConsumeSetup>(closing, {
+    name: "plain-consume",
+    setup: { user, stream: plainStream.name, count },
   });
 }

@@ -7,13 +7,20 @@ export function sideModule(name: string): URL {
   return new URL(`../sides/${name}.side.ts`, import.meta.url);
 }
 
+export interface SideStart<Setup> {
+  readonly name: string;
+  readonly setup: Setup;
+  /** Where it was built to; else it runs from the sources. */
+  readonly module?: URL;
+}
+
 /** Starts a side that ends with `closing`. */
 export async function startSide<Setup>(
   closing: AsyncDisposableStack,
-  name: string,
-  setup: Setup,
+  { name, setup, module }: SideStart<Setup>,
 ): Promise<SideProcess> {
-  return closing.use(await SideProcess.start({ name, module: sideModule(name), setup }));
+  const from = module ?? sideModule(name);
+  return closing.use(await SideProcess.start({ name, module: from, setup }));
 }
 
 export interface CompareSides {

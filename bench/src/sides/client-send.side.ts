@@ -5,7 +5,8 @@ import { type MessageJob, messageTexts } from "./messages.ts";
 
 export interface ClientSendSetup extends DeviceSetup, MessageJob {}
 
-const messagesAtOnce = 1_000;
+// Rows of the outbox hold up to 408,000 bytes: what is queued at once fills them.
+const messagesAtOnce = 5_000;
 
 /**
  * The client with messages that wait: offline, they are sealed into the outbox on disk; then it
