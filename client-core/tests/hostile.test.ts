@@ -134,6 +134,25 @@ describe("a hostile network, relay or member", () => {
     expect(notices.map(({ kind }) => kind)).toContain("set-aside");
   });
 
+  it("takes a record of its own under a foreign subject for a copy, not for a lost store", async () => {
+    await using world = new World();
+    const { den, bobs } = await pair(world);
+    const notices = noticesOf(den);
+    await (await den.send("said once")).stored;
+    const own = world.relay.stream.findLast(({ subject }) => !subject.endsWith(".fence"));
+    const { epoch } = den.status();
+    // Longer ago than this device remembers its own records: a store of before it was sent.
+    const copied = Uint8Array.from(own?.payload ?? []);
+    const foreign = roomSubject(den.id, userNkeyFromBytes(new Uint8Array(32)));
+    for (let count = 0; count < 40; count += 1) await (await den.send(`later ${count}`)).stored;
+    world.relay.append(foreign, copied);
+    await (await den.send("end")).stored;
+    await until(async () => (await texts(bobs)).includes("end"), "all arrives");
+    await den.caughtUp();
+    expect(den.status()).toMatchObject({ epoch, skippedRecords: 1, setAsideRecords: 0 });
+    expect(notices).toEqual([]);
+  });
+
   it("names a handshake with a bad confirmation tag void, and the room goes on", async () => {
     await using world = new World();
     const { den, bobs, bob, bobPlayer } = await pair(world);

@@ -199,7 +199,7 @@ function takeResult(
 ): void {
   if (result === undefined) return;
   if (result.kind === "refused") {
-    setAside(harvest, record, result.code);
+    setAside(harvest, { record, code: result.code }, context);
     return;
   }
   try {
@@ -207,7 +207,8 @@ function takeResult(
     const batch = parseBatch(result.opened, { org, room: harvest.state.room, sha256 });
     takeBatch(harvest, record, batch, context);
   } catch (error) {
-    setAside(harvest, record, isCloisterError(error) ? error.code : "ERR_INTERNAL");
+    const code = isCloisterError(error) ? error.code : "ERR_INTERNAL";
+    setAside(harvest, { record, code }, context);
   }
 }
 
@@ -300,10 +301,16 @@ function takeJunk(harvest: Harvest, entry: RunEntry & { readonly kind: "junk" })
 }
 
 /** A repeat is only counted; anything else is kept as it came, for a person to see. */
-function setAside(harvest: Harvest, record: DeliveredRecord, code: string): void {
+function setAside(
+  harvest: Harvest,
+  { record, code }: { readonly record: DeliveredRecord; readonly code: string },
+  context: RoomContext,
+): void {
   const { state } = harvest;
   const { durable } = state;
-  if (code === "message.replayed") {
+  // Any member can publish a record of this device once more, under a subject of his own.
+  const isCopied = code === "message.own" && record.subject !== ownSubject(context, state.room);
+  if (code === "message.replayed" || isCopied) {
     harvest.state = withDurable(state, { skipped: durable.skipped + 1 });
     return;
   }
