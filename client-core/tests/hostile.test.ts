@@ -153,6 +153,22 @@ describe("a hostile network, relay or member", () => {
     expect(notices).toEqual([]);
   });
 
+  it("never begins a room anew that it has been in, whatever the relay says", async () => {
+    await using world = new World();
+    const { alice, alicePlayer, den } = await pair(world);
+    await alice[Symbol.asyncDispose]();
+    for (const key of [...alicePlayer.disk.rows.keys()]) {
+      if (key.startsWith("engine/")) alicePlayer.disk.rows.delete(key);
+    }
+    world.relay.rooms.delete(den.id);
+    const client = await alicePlayer.open();
+    await expect(client.room(den.id)).rejects.toMatchObject({
+      code: "ERR_ROOM_STOPPED",
+      details: { reason: "ERR_ROOM_KEY_OLD" },
+    });
+    expect(world.relay.rooms.has(den.id)).toBe(false);
+  });
+
   it("names a handshake with a bad confirmation tag void, and the room goes on", async () => {
     await using world = new World();
     const { den, bobs, bob, bobPlayer } = await pair(world);

@@ -131,6 +131,14 @@ function giveUp(state: RoomState, code: string, text: string): RoomStep {
 
 /** No group yet: its owner makes it, anybody else waits for that. */
 export function onNotCreated(state: RoomState, context: RoomContext): RoomStep {
+  if (state.durable.group !== undefined) {
+    // A second beginning would be an epoch below the remembered one (rule 10).
+    return giveUp(
+      state,
+      "ERR_ROOM_KEY_OLD",
+      "the relay denies a room that this device has been in",
+    );
+  }
   const { account, log } = context;
   const fact = roomFact(context, state.room);
   const scope = roomScope(state.room);
