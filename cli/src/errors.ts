@@ -14,5 +14,9 @@ export const cliErrors = defineErrors({
     retryable: true,
     hint: "Nothing is lost: it waits on this device, and any later command sends it.",
   },
+  ERR_STOPPED: {
+    kind: "Usage",
+    hint: "Nothing is lost: what was sealed is sent later, and a transfer goes on where it was.",
+  },
   ERR_DEMO: { kind: "Internal", hint: "Run it with KEEP=1 and look at the logs it names." },
 });

@@ -15,14 +15,19 @@ export function printResult(
 }
 
 export function jsonLine(value: object): string {
-  return JSON.stringify(value, (_name, field: unknown) => {
+  const line = JSON.stringify(value, (_name, field: unknown) => {
     if (typeof field === "bigint") return String(field);
     return field instanceof Uint8Array ? formatBase64Url(field) : field;
   });
+  return line.replaceAll(
+    obeyed,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
-/** Columns as wide as their widest cell; no trailing blanks. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+/** Columns as wide as their widest cell; no trailing blanks. Cells are shown, never obeyed. */
+export function formatTable(table: readonly (readonly string[])[]): string {
+  const rows = table.map((row) => row.map(printableLine));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [column, cell] of row.entries()) {
@@ -39,12 +44,17 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-/** What others wrote is shown, never obeyed: control characters of a terminal are made visible. */
+/** Control characters of a terminal (C0 but tab and newline, DEL, C1), and those that turn text. */
+const obeyed = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
+/** What others wrote is shown, never obeyed. */
 export function printable(text: string): string {
-  return text.replaceAll(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
-    "\ufffd",
-  );
+  return text.replaceAll(obeyed, "\ufffd");
+}
+
+/** For names: nobody's may look like a line of its own. */
+export function printableLine(text: string): string {
+  return printable(text).replaceAll(/[\t\n]/g, "\ufffd");
 }
 
 export function formatBytes(bytes: number): string {

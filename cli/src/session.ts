@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { SecretBytes } from "@cloister/base";
+import { isCloisterError, SecretBytes } from "@cloister/base";
 import { type Client, connect } from "@cloister/client-core";
 import {
   createProfile,
@@ -12,7 +12,12 @@ import {
 } from "@cloister/client-node";
 import { cliErrors } from "./errors.ts";
 import type { GlobalOptions, Io } from "./io.ts";
+import { printable } from "./output.ts";
+import { isDoneWithin, patiently, untilStopped } from "./patience.ts";
 import { askSecret } from "./prompt.ts";
+
+/** So long a command stays for what an earlier one could not send. */
+const FLUSH_MS = 20_000;
 
 export function profileOf(io: Io, options: GlobalOptions): ProfileFolder {
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(options.profile) || options.profile.startsWith(".")) {
@@ -22,7 +27,7 @@ export function profileOf(io: Io, options: GlobalOptions): ProfileFolder {
 }
 
 /** Unlocks the profile for one command. */
-export async function unlockProfile(io: Io, options: GlobalOptions): Promise<OpenProfile> {
+async function unlockProfile(io: Io, options: GlobalOptions): Promise<OpenProfile> {
   const profile = profileOf(io, options);
   // A missing profile is said before anybody has to type.
   if (!existsSync(profile.storeKeyFile))
@@ -32,8 +37,13 @@ export async function unlockProfile(io: Io, options: GlobalOptions): Promise<Ope
   return await openProfile(profile, passphrase);
 }
 
-/** A new profile: asks twice, so that nobody locks himself out by a slip. */
+/**
+ * A new profile: asks twice, so that nobody locks himself out by a slip. One that a broken-off
+ * `join` or `org create` left is gone on with.
+ */
 export async function makeProfile(io: Io, options: GlobalOptions): Promise<OpenProfile> {
+  const profile = profileOf(io, options);
+  if (existsSync(profile.storeKeyFile)) return await unlockProfile(io, options);
   const ask = async (): Promise<SecretBytes> => {
     const first = await askSecret(
       io,
@@ -45,16 +55,52 @@ export async function makeProfile(io: Io, options: GlobalOptions): Promise<OpenP
     throw cliErrors.ERR_ARGUMENT("the two differ; nothing was made");
   };
   using passphrase = await readPassphrase(passphraseSourceFrom(io.environment, ask));
-  return await createProfile(profileOf(io, options), passphrase);
+  return await createProfile(profile, passphrase);
 }
 
-/** Opens profile and client for the time of `use`. */
+export interface SessionOptions extends GlobalOptions {
+  /** Goes on with what is on this device where no server answers. Default: that is an error. */
+  readonly mayBeOffline?: boolean;
+}
+
+/** Opens profile and client for the time of `use`, and sends what an earlier command left. */
 export async function withClient<T>(
   io: Io,
-  options: GlobalOptions,
+  options: SessionOptions,
   use: (client: Client) => Promise<T>,
 ): Promise<T> {
   await using profile = await unlockProfile(io, options);
-  await using client = await connect({ ...profile.ports, signal: io.signal });
-  return await use(client);
+  await using client = await connect({ ...profile.ports, online: false });
+  const work = async (): Promise<T> => {
+    await goOnline(io, client, options.mayBeOffline === true);
+    const result = await use(client);
+    await sendWhatWaits(io, client);
+    return result;
+  };
+  const stopped = (): Error => cliErrors.ERR_STOPPED("stopped");
+  return await untilStopped(work(), { signal: io.signal, stopped });
+}
+
+async function goOnline(io: Io, client: Client, mayBeOffline: boolean): Promise<void> {
+  try {
+    await patiently(io, "connecting", client.refresh());
+  } catch (error) {
+    const isUnreachable = isCloisterError(error) && ["Transport", "Timeout"].includes(error.kind);
+    if (!isUnreachable || !mayBeOffline) throw error;
+    io.stderr.write(`offline: ${printable(error.message)}\n`);
+  }
+}
+
+/** Rooms that nothing hinders; what waits for somebody else waits on. */
+async function sendWhatWaits(io: Io, client: Client): Promise<void> {
+  if (client.state().kind !== "online" || io.signal.aborted) return;
+  const waiting = client.rooms().filter(({ queuedMessages, phase }) => {
+    return queuedMessages > 0 && (phase.kind === "active" || phase.kind === "catching-up");
+  });
+  const flushed = Promise.all(
+    waiting.map(async ({ id }) => await (await client.room(id)).flushed()),
+  );
+  const sending = patiently(io, "sending what waited", flushed);
+  const isSent = await isDoneWithin(sending, FLUSH_MS).catch(() => false);
+  if (!isSent) io.stderr.write("something still waits to be sent: see cloister whoami\n");
 }

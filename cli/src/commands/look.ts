@@ -1,60 +1,65 @@
 import type { Client, RoomStatus } from "@cloister/client-core";
-import { formatTable, printable, printResult } from "../output.ts";
+import { formatTable, printableLine, printResult } from "../output.ts";
 import { withClient } from "../session.ts";
-import { type CommandContext, globalsOf } from "./command-context.ts";
+import { phaseText } from "../states.ts";
+import { type CommandContext, globalsOf, withExamples } from "./command-context.ts";
 
 /** `whoami`, `device` and `log`: what is so. */
 export function addLookCommands({ program, io }: CommandContext): void {
-  program
-    .command("whoami")
-    .description("who you are, and the tree of org, projects and rooms with your roles")
-    .action(async (_options, command) => {
-      const globals = globalsOf(command);
-      await withClient(io, globals, async (client) => {
-        printResult(io, globals, { json: whoamiJson(client), text: whoamiText(client) });
-      });
+  withExamples(
+    program
+      .command("whoami")
+      .description("who you are, and the tree of org, projects and rooms with your roles"),
+    "whoami",
+    "whoami --json | jq .projects",
+  ).action(async (_options, command) => {
+    const globals = globalsOf(command);
+    await withClient(io, { ...globals, mayBeOffline: true }, async (client) => {
+      printResult(io, globals, { json: whoamiJson(client), text: whoamiText(client) });
     });
+  });
   const device = program.command("device").description("devices of your account");
-  device
-    .command("list")
-    .description("your devices, and which is this one")
-    .action(async (_options, command) => {
-      const globals = globalsOf(command);
-      await withClient(io, globals, async (client) => {
-        const mine = client.org.members().find(({ account }) => account === client.accountId);
-        const devices = mine?.devices ?? [];
-        printResult(io, globals, {
-          json: { devices },
-          text: formatTable(
-            devices.map(({ device: id, revoked, own }) => [
-              id,
-              revoked ? "revoked" : "live",
-              own ? "this device" : "",
-            ]),
-          ),
-        });
+  withExamples(
+    device.command("list").description("your devices, and which is this one"),
+    "device list",
+  ).action(async (_options, command) => {
+    const globals = globalsOf(command);
+    await withClient(io, { ...globals, mayBeOffline: true }, async (client) => {
+      const mine = client.org.members().find(({ account }) => account === client.accountId);
+      const devices = mine?.devices ?? [];
+      printResult(io, globals, {
+        json: { devices },
+        text: formatTable(
+          devices.map(({ device: id, revoked, own }) => [
+            id,
+            revoked ? "revoked" : "live",
+            own ? "this device" : "",
+          ]),
+        ),
       });
     });
-  program
-    .command("log")
-    .description("the org's log of statements, verified on this device")
-    .action(async (_options, command) => {
-      const globals = globalsOf(command);
-      await withClient(io, globals, async (client) => {
-        const lines = client.org.log();
-        printResult(io, globals, {
-          json: { entries: lines },
-          text: formatTable(
-            lines.map(({ position, time, kind, text }) => [
-              String(position),
-              new Date(time).toISOString(),
-              kind,
-              printable(text),
-            ]),
-          ),
-        });
+  });
+  withExamples(
+    program.command("log").description("the org's log of statements, verified on this device"),
+    "log",
+  ).action(async (_options, command) => {
+    const globals = globalsOf(command);
+    await withClient(io, { ...globals, mayBeOffline: true }, async (client) => {
+      const lines = client.org.log();
+      const names = namesOfDevices(client);
+      printResult(io, globals, {
+        json: { entries: lines },
+        text: formatTable(
+          lines.map(({ position, time, kind, device: by, text }) => [
+            String(position),
+            new Date(time).toISOString(),
+            kind.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
+            by === undefined ? firstText(position, text) : `by ${names.get(by) ?? by.slice(0, 12)}`,
+          ]),
+        ),
       });
     });
+  });
 }
 
 function whoamiJson(client: Client): object {
@@ -74,26 +79,41 @@ function whoamiJson(client: Client): object {
 function whoamiText(client: Client): string {
   const state = client.state();
   const lines = [
-    `${printable(client.personName)}  ${client.accountId}`,
+    `${printableLine(client.personName)}  ${client.accountId}`,
     `device  ${client.deviceId}`,
     `state   ${state.kind}${"reason" in state ? ` (${state.reason})` : ""}`,
     "",
-    `${printable(client.org.name)}  (${orgRole(client) ?? "no role"})`,
+    `${printableLine(client.org.name)}  (${orgRole(client) ?? "no role"})`,
   ];
   for (const project of client.org.projects()) {
     const rooms = client.rooms().filter((room) => room.project === project.id);
     lines.push(
-      `  ${printable(project.name)}${project.role === undefined ? "" : `  (${project.role})`}`,
+      `  ${printableLine(project.name)}${project.role === undefined ? "" : `  (${project.role})`}`,
     );
-    lines.push(...rooms.map(roomLine));
+    lines.push(...rooms.map((room) => roomLine(client, room)));
   }
   return lines.join("\n");
 }
 
-function roomLine(room: RoomStatus): string {
-  const name = printable(room.name ?? room.id.slice(0, 13));
+function roomLine(client: Client, room: RoomStatus): string {
+  const name = printableLine(room.name ?? room.id.slice(0, 13));
   const queued = room.queuedMessages > 0 ? `, ${room.queuedMessages} queued` : "";
-  return `    ${name}  (${room.role ?? "no role"}; ${room.phase.kind}${queued})`;
+  return `    ${name}  (${room.role ?? "no role"}; ${phaseText(client, room.phase)}${queued})`;
+}
+
+/** Only the founding says more than its kind. */
+function firstText(position: bigint, text: string): string {
+  return position === 0n ? text : "by themselves";
+}
+
+/** The person behind each device, as far as a name is known. */
+function namesOfDevices(client: Client): ReadonlyMap<string, string> {
+  const known = client.org
+    .members()
+    .flatMap(({ name, devices }) =>
+      name === undefined ? [] : devices.map(({ device }) => [device, name] as const),
+    );
+  return new Map(known);
 }
 
 function orgRole(client: Client): string | undefined {

@@ -1,13 +1,16 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { exitCodeOf } from "@cloister/base";
-import type { Client, MessageState, Room, RoomMessage } from "@cloister/client-core";
+import type { Client, Room, SentMessage } from "@cloister/client-core";
+import type { Command } from "commander";
 import { cliErrors } from "../errors.ts";
 import type { GlobalOptions, Io } from "../io.ts";
-import { formatBytes, jsonLine, printable, printResult } from "../output.ts";
+import { messageJson, messageText } from "../message-text.ts";
+import { jsonLine, printResult } from "../output.ts";
+import { isDoneWithin, patiently } from "../patience.ts";
 import { readMark, writeMark } from "../read-marks.ts";
 import { findRoom } from "../resolve.ts";
 import { profileOf, withClient } from "../session.ts";
-import { type CommandContext, globalsOf, withExamples } from "./command-context.ts";
+import { stateText } from "../states.ts";
+import { MAX_STDIN_TEXT_BYTES, readStdin } from "../stdin.ts";
+import { type CommandContext, globalsOf, parseSeconds, withExamples } from "./command-context.ts";
 
 /** `send`, `read`, `listen`. */
 export function addMessageCommands(context: CommandContext): void {
@@ -24,63 +27,55 @@ function addSend({ program, io }: CommandContext): void {
       .option("--wait <seconds>", "how long to wait until the server has it", "30"),
     "send sources Meet at nine",
     "echo hello | cloister send sources",
-  ).action(async (wanted: string, words: string[], options: { wait: string }, command) => {
-    const globals = globalsOf(command);
-    const text = words.length === 0 || words[0] === "-" ? await readStdin(io) : words.join(" ");
-    await withClient(io, globals, async (client) => {
-      const room = await client.room(findRoom(client, wanted));
-      const sent = await room.send(text);
-      const waitMs = Number(options.wait) * 1000;
-      await Promise.race([sent.stored, delay(waitMs, undefined, { signal: io.signal })]);
-      const state = room.messageState(sent.id) ?? { kind: "queued" };
-      printResult(io, globals, {
-        json: { message: sent.id, state },
-        text: stateText(client, state),
+  ).action(
+    async (...[wanted, words, options, command]: [string, string[], { wait: string }, Command]) => {
+      const globals = globalsOf(command);
+      const waitMs = parseSeconds(options.wait) * 1000;
+      const text = words.length === 0 || words[0] === "-" ? await readText(io) : words.join(" ");
+      await withClient(io, { ...globals, mayBeOffline: true }, async (client) => {
+        const room = await openRoom(io, client, wanted);
+        const sent = await room.send(text);
+        await tellSent({ io, globals, client, room, sent, waitMs, json: {}, text: "" });
       });
-      if (state.kind !== "stored") process.exitCode = exitCodeOf("Timeout");
-    });
+    },
+  );
+}
+
+async function readText(io: Io): Promise<string> {
+  const text = await readStdin(io, MAX_STDIN_TEXT_BYTES);
+  if (text === "") throw cliErrors.ERR_ARGUMENT("there is nothing to send");
+  return text;
+}
+
+/** A room by name; says what it does where that takes time. */
+export async function openRoom(io: Io, client: Client, wanted: string): Promise<Room> {
+  return await patiently(io, `joining ${wanted}`, client.room(findRoom(client, wanted)));
+}
+
+export interface Sent {
+  readonly io: Io;
+  readonly globals: GlobalOptions;
+  readonly client: Client;
+  readonly room: Room;
+  readonly sent: SentMessage;
+  readonly waitMs: number;
+  readonly json: object;
+  /** Goes before the state, if not empty. */
+  readonly text: string;
+}
+
+/** Waits for the server's receipt and prints how far it came; throws `ERR_NOT_STORED` without one. */
+export async function tellSent(told: Sent): Promise<void> {
+  const { io, globals, client, room, sent } = told;
+  const isOnline = client.state().kind === "online";
+  if (isOnline) await isDoneWithin(patiently(io, "sending", sent.stored), told.waitMs);
+  const state = room.messageState(sent.id) ?? { kind: "queued" };
+  const words = stateText(client, state);
+  printResult(io, globals, {
+    json: { message: sent.id, state, ...told.json },
+    text: told.text === "" ? words : `${told.text}  ${words}`,
   });
-}
-
-/** Whom or what a message waits for, in words. */
-export function stateText(client: Client, state: MessageState): string {
-  switch (state.kind) {
-    case "queued":
-      return "queued on this device";
-    case "stored":
-      return state.resent ? "stored (resent)" : "stored";
-    case "waiting":
-      return `queued, waiting: ${waitText(client, state.reason)}`;
-    default:
-      return state satisfies never;
-  }
-}
-
-function waitText(
-  client: Client,
-  reason: Extract<MessageState, { kind: "waiting" }>["reason"],
-): string {
-  switch (reason.kind) {
-    case "offline":
-      return "no connection";
-    case "not-admitted":
-      return printable(reason.hint);
-    case "confirmation":
-      return `one of ${namesOf(client, reason.accounts)} must come online once to confirm you`;
-    case "stream-full":
-      return "the server has no space left; tell its operator";
-    case "catching-up":
-      return "reading what came before";
-    default:
-      return reason satisfies never;
-  }
-}
-
-function namesOf(client: Client, accounts: readonly string[]): string {
-  const names = new Map(client.org.members().map(({ account, name }) => [String(account), name]));
-  return accounts
-    .map((account) => printable(names.get(account) ?? account.slice(0, 13)))
-    .join(", ");
+  if (state.kind !== "stored") throw cliErrors.ERR_NOT_STORED("the server does not have it yet");
 }
 
 function addRead({ program, io }: CommandContext): void {
@@ -93,12 +88,12 @@ function addRead({ program, io }: CommandContext): void {
     "read sources --all --json",
   ).action(async (wanted: string, options: { all?: true }, command) => {
     const globals = globalsOf(command);
-    await withClient(io, globals, async (client) => {
-      const room = await client.room(findRoom(client, wanted));
-      await room.caughtUp();
-      const profile = profileOf(io, globals);
-      const after = options.all === true ? undefined : await readMark(profile, room.id);
-      await showMessages({ io, globals, room, after, live: false });
+    await withClient(io, { ...globals, mayBeOffline: true }, async (client) => {
+      const room = await openRoom(io, client, wanted);
+      const after =
+        options.all === true ? undefined : await readMark(profileOf(io, globals), room.id);
+      const shown = await showMessages({ io, globals, room, after, live: false });
+      if (shown === 0 && !globals.json) io.stderr.write("nothing new\n");
     });
   });
 }
@@ -111,8 +106,9 @@ function addListen({ program, io }: CommandContext): void {
   ).action(async (wanted: string, _options, command) => {
     const globals = globalsOf(command);
     await withClient(io, globals, async (client) => {
-      const room = await client.room(findRoom(client, wanted));
+      const room = await openRoom(io, client, wanted);
       const after = await readMark(profileOf(io, globals), room.id);
+      if (io.stderr.isTTY === true) io.stderr.write(`listening to ${wanted}; Ctrl-C ends it\n`);
       await showMessages({ io, globals, room, after, live: true });
     });
   });
@@ -126,49 +122,15 @@ interface ShowOptions {
   readonly live: boolean;
 }
 
-async function showMessages({ io, globals, room, after, live }: ShowOptions): Promise<void> {
+/** Answers with how many were shown. */
+async function showMessages({ io, globals, room, after, live }: ShowOptions): Promise<number> {
   const profile = profileOf(io, globals);
-  const messages = room.messages({ after, live, signal: io.signal });
-  for await (const message of messages) {
+  let shown = 0;
+  for await (const message of room.messages({ after, live, signal: io.signal })) {
     const line = globals.json ? jsonLine(messageJson(message)) : messageText(message);
     io.stdout.write(`${line}\n`);
     await writeMark(profile, room.id, message.position);
+    shown += 1;
   }
-}
-
-function messageText(message: RoomMessage): string {
-  const time = new Date(message.sentAt).toISOString().slice(0, 16).replace("T", " ");
-  const who = printable(message.personName ?? message.account.slice(0, 13));
-  return `${time}  ${who}: ${bodyText(message.body)}`;
-}
-
-function bodyText(body: RoomMessage["body"]): string {
-  switch (body.kind) {
-    case "text":
-      return printable(body.text);
-    case "file":
-      return `[file] ${printable(body.file.name)}, ${formatBytes(body.file.lengthBytes)}, ${body.file.id}`;
-    case "unknown":
-      return "[something that a newer version wrote: update this program]";
-    default:
-      return body satisfies never;
-  }
-}
-
-function messageJson({ body, ...message }: RoomMessage): object {
-  return { ...message, ...body };
-}
-
-async function readStdin(io: Io): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of io.stdin) {
-    const piece = Buffer.from(chunk as Uint8Array);
-    bytes += piece.length;
-    if (bytes > 400_000) {
-      throw cliErrors.ERR_ARGUMENT("a message has at most 400,000 bytes; send a file instead");
-    }
-    chunks.push(piece);
-  }
-  return Buffer.concat(chunks).toString("utf8").replace(/\n$/, "");
+  return shown;
 }

@@ -1,9 +1,13 @@
 import { setup } from "@cloister/client-core";
 import { parseClaim } from "@cloister/deploy";
 import { formatTable, printResult } from "../output.ts";
-import { findProject, findRoom } from "../resolve.ts";
+import { patiently } from "../patience.ts";
+import { findProject } from "../resolve.ts";
 import { makeProfile, withClient } from "../session.ts";
+import { phaseText } from "../states.ts";
+import { readCode } from "../stdin.ts";
 import { type CommandContext, globalsOf, withExamples } from "./command-context.ts";
+import { openRoom } from "./messages.ts";
 
 /** `org`, `project` and `room`: what an owner makes. */
 export function addOrgCommands({ program, io }: CommandContext): void {
@@ -12,20 +16,25 @@ export function addOrgCommands({ program, io }: CommandContext): void {
     org
       .command("create <name>")
       .description("found an org with the claim code of a new server; makes a new profile")
-      .requiredOption("--claim <code>", "the code that `server init` or `server claim` printed")
+      .requiredOption(
+        "--claim <code>",
+        "what `server init` or `server claim` printed; `-`: standard input",
+      )
       .requiredOption("--as <person>", "your name, as rooms will show it"),
-    'org create "Acme" --claim cloister-claim:https://… --as Alice',
+    'org create "Acme" --as Alice --claim -     (then paste it: it stays out of the process list)',
+    'org create "Acme" --as Alice --claim cloister-claim:https://…',
   ).action(async (name: string, options: { claim: string; as: string }, command) => {
     const globals = globalsOf(command);
-    const claim = parseClaim(options.claim);
+    const claim = parseClaim(await readCode(io, options.claim));
     await using profile = await makeProfile(io, globals);
-    const created = await setup.createOrg(profile.ports, {
+    const founding = setup.createOrg(profile.ports, {
       gatewayUrl: claim.gatewayUrl,
       caSha256: claim.caSha256,
       claimSecret: claim.secret,
       orgName: name,
       personName: options.as,
     });
+    const created = await patiently(io, "founding the org", founding);
     const { recovery, ...identity } = created;
     printResult(io, globals, {
       json: { ...identity, recovery },
@@ -38,18 +47,17 @@ export function addOrgCommands({ program, io }: CommandContext): void {
       ].join("\n"),
     });
   });
-  org
-    .command("list")
-    .description("the org of this profile")
-    .action(async (_options, command) => {
+  withExamples(org.command("list").description("the org of this profile"), "org list").action(
+    async (_options, command) => {
       const globals = globalsOf(command);
-      await withClient(io, globals, async (client) => {
+      await withClient(io, { ...globals, mayBeOffline: true }, async (client) => {
         printResult(io, globals, {
           json: { orgId: client.orgId, name: client.org.name },
           text: formatTable([[client.org.name, client.orgId]]),
         });
       });
-    });
+    },
+  );
   addProjectCommands({ program, io });
   addRoomCommands({ program, io });
 }
@@ -66,19 +74,19 @@ function addProjectCommands({ program, io }: CommandContext): void {
       printResult(io, globals, { json: { project: id, name }, text: `${name}  ${id}` });
     });
   });
-  project
-    .command("list")
-    .description("projects, and your role in each")
-    .action(async (_options, command) => {
-      const globals = globalsOf(command);
-      await withClient(io, globals, async (client) => {
-        const projects = client.org.projects();
-        printResult(io, globals, {
-          json: { projects },
-          text: formatTable(projects.map(({ name, role, id }) => [name, role ?? "-", id])),
-        });
+  withExamples(
+    project.command("list").description("projects, and your role in each"),
+    "project list",
+  ).action(async (_options, command) => {
+    const globals = globalsOf(command);
+    await withClient(io, { ...globals, mayBeOffline: true }, async (client) => {
+      const projects = client.org.projects();
+      printResult(io, globals, {
+        json: { projects },
+        text: formatTable(projects.map(({ name, role, id }) => [name, role ?? "-", id])),
       });
     });
+  });
 }
 
 function addRoomCommands({ program, io }: CommandContext): void {
@@ -97,21 +105,26 @@ function addRoomCommands({ program, io }: CommandContext): void {
       printResult(io, globals, { json: { room: id, name, project }, text: `${name}  ${id}` });
     });
   });
-  room
-    .command("list")
-    .description("rooms you have a role in, and how each stands")
-    .action(async (_options, command) => {
-      const globals = globalsOf(command);
-      await withClient(io, globals, async (client) => {
-        const rooms = client.rooms();
-        printResult(io, globals, {
-          json: { rooms },
-          text: formatTable(
-            rooms.map(({ id, name, role, phase }) => [name ?? "-", role ?? "-", phase.kind, id]),
-          ),
-        });
+  withExamples(
+    room.command("list").description("rooms you have a role in, and how each stands"),
+    "room list",
+  ).action(async (_options, command) => {
+    const globals = globalsOf(command);
+    await withClient(io, { ...globals, mayBeOffline: true }, async (client) => {
+      const rooms = client.rooms();
+      printResult(io, globals, {
+        json: { rooms },
+        text: formatTable(
+          rooms.map(({ id, name, role, phase }) => [
+            name ?? "-",
+            role ?? "-",
+            phaseText(client, phase),
+            id,
+          ]),
+        ),
       });
     });
+  });
   withExamples(
     room
       .command("key <room>")
@@ -120,7 +133,7 @@ function addRoomCommands({ program, io }: CommandContext): void {
   ).action(async (wanted: string, _options, command) => {
     const globals = globalsOf(command);
     await withClient(io, globals, async (client) => {
-      const opened = await client.room(findRoom(client, wanted));
+      const opened = await openRoom(io, client, wanted);
       const key = await opened.roomKey();
       const groupInfo = Buffer.from(key.groupInfo).toString("base64url");
       printResult(io, globals, {

@@ -1,18 +1,20 @@
 import { type Role, type ScopeRef, setup } from "@cloister/client-core";
+import type { Command } from "commander";
 import { cliErrors } from "../errors.ts";
-import { formatTable, printable, printResult } from "../output.ts";
+import { printableLine, printResult } from "../output.ts";
+import { patiently } from "../patience.ts";
 import { findAccount, findRoom, findScope, type ScopeOptions } from "../resolve.ts";
 import { makeProfile, withClient } from "../session.ts";
+import { readCode } from "../stdin.ts";
 import { type CommandContext, globalsOf, withExamples } from "./command-context.ts";
 
 const DAY_MS = 86_400_000;
 
-/** `invite`, `join`, `role`, `member`: who is in. */
+/** `invite`, `join`, `role`: who comes in, and as what. */
 export function addPeopleCommands(context: CommandContext): void {
   addInvite(context);
   addJoin(context);
   addRole(context);
-  addMember(context);
 }
 
 function addInvite({ program, io }: CommandContext): void {
@@ -61,21 +63,24 @@ function addJoin({ program, io }: CommandContext): void {
   withExamples(
     program
       .command("join <invitation>")
+      .helpGroup("You:")
       .description("accept an invitation; makes a new profile. `-` reads it from standard input")
       .requiredOption("--as <person>", "your name, as rooms will show it"),
-    "join --as Bob cloister-invite:https://…",
+    "join --as Bob -                     (then paste it: it stays out of the process list)",
     "join --as Bob - < invitation.txt",
+    "join --as Bob cloister-invite:v1#…",
   ).action(async (invitation: string, options: { as: string }, command) => {
     const globals = globalsOf(command);
-    const text = invitation === "-" ? await readAll(io.stdin) : invitation;
+    const text = await readCode(io, invitation);
     await using profile = await makeProfile(io, globals);
-    const identity = await setup.acceptInvitation(profile.ports, {
+    const accepted = setup.acceptInvitation(profile.ports, {
       invitation: text.trim(),
       personName: options.as,
     });
+    const identity = await patiently(io, "registering with the org", accepted);
     printResult(io, globals, {
       json: identity,
-      text: `You are in ${printable(identity.orgName)} as ${identity.personName}. See: cloister whoami`,
+      text: `You are in ${printableLine(identity.orgName)} as ${identity.personName}. Your rooms: cloister whoami`,
     });
   });
 }
@@ -92,9 +97,11 @@ function addRole({ program, io }: CommandContext): void {
     scoped("grant <person> <role>", "give a role: user or owner"),
     "role grant Bob user --room sources",
     "role grant Carol owner",
-  ).action(async (person: string, given: string, options: ScopeOptions, command) => {
-    await setRole({ person, role: parseRole(given), options, command });
-  });
+  ).action(
+    async (...[person, given, options, command]: [string, string, ScopeOptions, Command]) => {
+      await setRole({ person, role: parseRole(given), options, command });
+    },
+  );
   withExamples(
     scoped("revoke <person>", "take the role away"),
     "role revoke Bob --room sources",
@@ -118,47 +125,6 @@ function addRole({ program, io }: CommandContext): void {
   };
 }
 
-function addMember({ program, io }: CommandContext): void {
-  const member = program.command("member").description("who is in the org or a room");
-  member
-    .command("list")
-    .description("members with their roles and devices")
-    .option("--room <room>", "of this room")
-    .action(async (options: { room?: string }, command) => {
-      const globals = globalsOf(command);
-      await withClient(io, globals, async (client) => {
-        const members =
-          options.room === undefined
-            ? client.org.members()
-            : (await client.room(findRoom(client, options.room))).members();
-        printResult(io, globals, {
-          json: { members },
-          text: formatTable(
-            members.map(({ name, role, devices, account }) => [
-              printable(name ?? "-"),
-              role,
-              `${devices.length} ${devices.length === 1 ? "device" : "devices"}`,
-              account,
-            ]),
-          ),
-        });
-      });
-    });
-  withExamples(
-    member
-      .command("remove <person>")
-      .description("take every role away, in rooms and org (owners)"),
-    "member remove Bob",
-  ).action(async (person: string, _options, command) => {
-    const globals = globalsOf(command);
-    await withClient(io, globals, async (client) => {
-      const account = findAccount(client, person);
-      await client.org.removeMember(account);
-      printResult(io, globals, { json: { removed: account }, text: `${person} is removed.` });
-    });
-  });
-}
-
 function scopeText({ project, room }: ScopeOptions): string {
   return room ?? project ?? "the org";
 }
@@ -166,13 +132,4 @@ function scopeText({ project, room }: ScopeOptions): string {
 export function parseRole(text: string): Role {
   if (text === "user" || text === "owner") return text;
   throw cliErrors.ERR_ARGUMENT("a role is user or owner");
-}
-
-async function readAll(stream: AsyncIterable<unknown>): Promise<string> {
-  let text = "";
-  for await (const chunk of stream) {
-    text += String(chunk);
-    if (text.length > 65_536) throw cliErrors.ERR_ARGUMENT("the input is too long");
-  }
-  return text;
 }

@@ -13,6 +13,7 @@ import {
 import { cliErrors } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { formatTable, printResult } from "../output.ts";
+import { patiently } from "../patience.ts";
 import { type CommandContext, globalsOf, withExamples } from "./command-context.ts";
 
 interface HomeOption {
@@ -33,6 +34,8 @@ export function addServerCommands({ program, io }: CommandContext): void {
   const server = program.command("server").description("run a box: accounts, gateway, relay");
   const withHome = (command: typeof server) =>
     command.option("--home <folder>", "where the box keeps everything");
+  const verb = (name: string, text: string) =>
+    withExamples(withHome(server.command(name).description(text)), `server ${name}`);
   withExamples(
     withHome(
       server.command("init").description("make a new box, offline; prints a claim code once"),
@@ -70,37 +73,39 @@ export function addServerCommands({ program, io }: CommandContext): void {
         `claim code  ${made.claim}`,
         "It founds one org, once:",
         "  cloister server start",
-        `  cloister org create "Name" --as You --claim '…'`,
+        `  cloister org create "Acme" --as Alice --claim -   (then paste the code)`,
       ].join("\n"),
     });
   });
-  withHome(
-    server.command("start").description("start every role, wait until all are ready"),
-  ).action(async (options: HomeOption, command) => {
-    const status = await startServer(homeOf(io, options), {
-      signal: io.signal,
-      onProgress: (text) => io.stderr.write(`${text}\n`),
-    });
-    printResult(io, globalsOf(command), { json: status, text: statusText(status) });
-  });
-  withHome(
-    server.command("run").description("the same in the foreground, for a supervisor of yours"),
-  ).action(async (options: HomeOption) => {
-    await runServer(homeOf(io, options), { signal: io.signal });
-  });
-  withHome(server.command("stop").description("stop every role, in order")).action(
+  verb("start", "start every role, wait until all are ready").action(
     async (options: HomeOption, command) => {
-      await stopServer(homeOf(io, options));
-      printResult(io, globalsOf(command), { json: { stopped: true }, text: "stopped" });
+      const status = await patiently(
+        io,
+        "starting nats-server, accounts, gateway and relay",
+        startServer(homeOf(io, options), {
+          signal: io.signal,
+          onProgress: (text) => io.stderr.write(`${text}\n`),
+        }),
+      );
+      printResult(io, globalsOf(command), { json: status, text: statusText(status) });
     },
   );
-  withHome(server.command("status").description("each role: state, process, restarts, log")).action(
+  verb("run", "the same in the foreground, for a supervisor of yours").action(
+    async (options: HomeOption) => {
+      await runServer(homeOf(io, options), { signal: io.signal });
+    },
+  );
+  verb("stop", "stop every role, in order").action(async (options: HomeOption, command) => {
+    await stopServer(homeOf(io, options));
+    printResult(io, globalsOf(command), { json: { stopped: true }, text: "stopped" });
+  });
+  verb("status", "each role: state, process, restarts, log").action(
     async (options: HomeOption, command) => {
       const status = await serverStatus(homeOf(io, options));
       printResult(io, globalsOf(command), { json: status, text: statusText(status) });
     },
   );
-  withHome(server.command("claim").description("print a further claim code: one more org")).action(
+  verb("claim", "print a further claim code: one more org").action(
     async (options: HomeOption, command) => {
       const claim = await issueServerClaim(homeOf(io, options));
       printResult(io, globalsOf(command), { json: { claim }, text: claim });
