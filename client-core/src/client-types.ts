@@ -73,7 +73,11 @@ export type RoomNotice =
   /** Two different batches with one counter, or a wrong hash of the one before. */
   | { readonly kind: "fork"; readonly device: DeviceId; readonly counter: bigint }
   /** A handshake that does not verify; the room goes on without it (rule 7). */
-  | { readonly kind: "void-handshake"; readonly device: DeviceId | undefined; readonly code: string }
+  | {
+      readonly kind: "void-handshake";
+      readonly device: DeviceId | undefined;
+      readonly code: string;
+    }
   /** A record that cannot be opened was set aside. */
   | { readonly kind: "set-aside"; readonly sequence: bigint; readonly code: string }
   | { readonly kind: "resynced" };
@@ -150,7 +154,10 @@ export interface Room {
   flushed(): Promise<void>;
   /** Settles once everything the server held when asked has been read. */
   caughtUp(): Promise<void>;
-  sendFile(source: FileSource, options?: TransferOptions): Promise<SentMessage & { file: FileInfo }>;
+  sendFile(
+    source: FileSource,
+    options?: TransferOptions,
+  ): Promise<SentMessage & { file: FileInfo }>;
   files(): Promise<readonly FileInfo[]>;
   getFile(file: FileId, sink: FileSink, options?: TransferOptions): Promise<FileInfo>;
   /** Random access: only the segments that hold the range are fetched and opened. */
@@ -160,7 +167,11 @@ export interface Room {
   /** A commit that renews one's own leaf key: what was stolen before opens nothing after. */
   renewKeys(): Promise<void>;
   /** Epoch, GroupInfo and tree, as the relay gives them against a grant. */
-  roomKey(): Promise<{ readonly epoch: bigint; readonly groupInfo: Uint8Array; readonly ratchetTree: Uint8Array }>;
+  roomKey(): Promise<{
+    readonly epoch: bigint;
+    readonly groupInfo: Uint8Array;
+    readonly ratchetTree: Uint8Array;
+  }>;
 }
 
 export interface InviteRequest {
@@ -211,12 +222,18 @@ export interface OrgAdmin {
   }): Promise<void>;
   /** Takes every role away: the rooms' own first, the org's last. */
   removeMember(account: AccountId): Promise<void>;
-  setPolicy(options: { readonly scope: ScopeRef; readonly policy: statementsV1.Policy }): Promise<void>;
+  setPolicy(options: {
+    readonly scope: ScopeRef;
+    readonly policy: statementsV1.Policy;
+  }): Promise<void>;
   policy(scope: ScopeRef): statementsV1.Policy | undefined;
   /** Certifies a further device of one's own account, whose public keys came over a safe way. */
   certifyDevice(certificate: statementsV1.DeviceCertificate): Promise<void>;
   revokeDevice(device: DeviceId): Promise<void>;
-  explain(options: { readonly account: AccountId; readonly room: RoomId }): Promise<gatewayV1.Decision>;
+  explain(options: {
+    readonly account: AccountId;
+    readonly room: RoomId;
+  }): Promise<gatewayV1.Decision>;
 }
 
 export interface FactorAdmin {

@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
 import type { RoomId } from "@cloister/base";
+import { describe, expect, it } from "vitest";
 import { texts, until } from "./world/collect.ts";
 import { Gate } from "./world/gate.ts";
 import { type Player, World } from "./world/world.ts";

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { describe, expect, it } from "vitest";
 import type { Client, FileSink, FileSource, Room } from "@cloister/client-core";
+import { describe, expect, it } from "vitest";
 import { until } from "./world/collect.ts";
 import { Gate } from "./world/gate.ts";
 import { type Player, World } from "./world/world.ts";
@@ -84,7 +84,11 @@ describe("files", () => {
     expect(sink.state).toBe("finished");
     expect(Buffer.from(info.sha256)).toEqual(createHash("sha256").update(bytes).digest());
     expect(Buffer.from(sink.bytes).equals(bytes)).toBe(true);
-    for (const [offset, length] of [[0, 10], [16_384 * 31 - 5, 10], [9_000_000, 1_000_000]] as const) {
+    for (const [offset, length] of [
+      [0, 10],
+      [16_384 * 31 - 5, 10],
+      [9_000_000, 1_000_000],
+    ] as const) {
       const part = await bobs.readFile(file.id, offset, length);
       expect(Buffer.from(part).equals(bytes.subarray(offset, offset + length))).toBe(true);
     }

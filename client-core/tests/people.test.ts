@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
-import { statementsV1 } from "@cloister/proto";
 import { setup } from "@cloister/client-core";
+import { statementsV1 } from "@cloister/proto";
+import { describe, expect, it } from "vitest";
 import { texts, until } from "./world/collect.ts";
 import { World } from "./world/world.ts";
 

@@ -19,12 +19,12 @@ import { clientErrors } from "../errors.ts";
 import { createAccess } from "../gateway/access.ts";
 import { createGatewayCaller } from "../gateway/call.ts";
 import { type Identity, readIdentity, signersOf } from "../identity/identity.ts";
-import { fetchWholeLog, gatewayLog } from "../log/fetch.ts";
-import { loadLog, type LogState } from "../log/keeper.ts";
+import { fetchWholeLog, gatewayLog, type LogSource } from "../log/fetch.ts";
+import { type LogState, loadLog } from "../log/keeper.ts";
 import type { ClientPorts } from "../ports.ts";
-import { type Broadcast, createBroadcast, createHub } from "../runtime/hub.ts";
 import { createCancel } from "../runtime/cancel.ts";
 import { Device, type DeviceListener } from "../runtime/device.ts";
+import { type Broadcast, createBroadcast, createHub } from "../runtime/hub.ts";
 import { fieldsOf, parseStored } from "../store/frame.ts";
 import { engineKeyOf, storeKeys } from "../store/keys.ts";
 import { openSealedStore, type SealedStore } from "../store/seal-store.ts";
@@ -43,7 +43,8 @@ import { statusOf } from "./wait-reason.ts";
 export async function connect(options: ConnectOptions): Promise<Client> {
   const store = await openSealedStore(options);
   const identity = await readIdentity(store);
-  if (identity === undefined) throw clientErrors.ERR_IDENTITY_MISSING("this store belongs to nobody");
+  if (identity === undefined)
+    throw clientErrors.ERR_IDENTITY_MISSING("this store belongs to nobody");
   const client = await OpenClient.open(options, { store, identity });
   if (options.online === false) return client;
   try {
@@ -115,19 +116,19 @@ class OpenClient implements Client {
     const closing = createCancel();
     const events = createBroadcast<ClientEvent>();
     const receipts = createReceipts();
-    let client: OpenClient | undefined;
-    const listener = listenerOf({ hub, events, receipts, client: () => client });
+    // Each needs the other: the device tells the client, whose session holds the device.
+    const late: { client?: OpenClient; device?: Device } = {};
+    const listener = listenerOf({ hub, events, receipts, client: () => late.client });
     const access = createAccess({
       ports: options,
       store,
       identity,
       statement,
       gateway,
-      checkpoint: () => (device as Device | undefined)?.log.newest.signed ?? log.newest.signed,
+      checkpoint: () => (late.device?.log ?? log).newest.signed,
     });
     const leafKey = identity.keys.leaf.expose((seed) => options.crypto.ed25519PublicKey(seed));
-    let device: Device | undefined;
-    device = await Device.open({
+    const device = await Device.open({
       ports: options,
       store,
       identity,
@@ -139,7 +140,7 @@ class OpenClient implements Client {
       closing,
       grantJoin: (room, epoch) => access.grantJoin(room, epoch, leafKey),
     });
-    const opened = device;
+    late.device = device;
     const session: ClientSession = {
       ports: options,
       store,
@@ -150,18 +151,15 @@ class OpenClient implements Client {
       nkeySeed: identity.keys.nkey,
       gateway,
       access,
-      device: opened,
+      device,
       hub,
       closing,
-      syncLog: async () => {
-        const fresh = await source.page(opened.log.replica.size, opened.log.newest.signed);
-        await opened.takeLog(fresh);
-      },
-      refresh: async () => client?.refresh(),
+      syncLog: () => syncLog(device, source),
+      refresh: async () => late.client?.refresh(),
     };
     const invitedNames = await readInvitedNames(store);
-    client = new OpenClient({ session, engine, events, receipts, invitedNames });
-    return client;
+    late.client = new OpenClient({ session, engine, events, receipts, invitedNames });
+    return late.client;
   }
 
   get orgId(): Client["orgId"] {
@@ -339,7 +337,7 @@ interface ListenerParts {
   readonly hub: ClientSession["hub"];
   readonly events: Broadcast<ClientEvent>;
   readonly receipts: Receipts;
-  client(): OpenClient | undefined;
+  readonly client: () => OpenClient | undefined;
 }
 
 function listenerOf({ hub, events, receipts, client }: ListenerParts): DeviceListener {
@@ -365,9 +363,20 @@ function listenerOf({ hub, events, receipts, client }: ListenerParts): DeviceLis
   };
 }
 
+/** Page by page, over HTTPS: also for who has no room to connect for. */
+async function syncLog(device: Device, source: LogSource): Promise<void> {
+  for (;;) {
+    const { replica, newest } = device.log;
+    const page = await source.page(replica.size, newest.signed);
+    await device.takeLog(page);
+    const { log } = device;
+    if (log.replica.size >= log.newest.size || page.records.length === 0) return;
+  }
+}
+
 async function firstLog(
   ports: ClientPorts,
-  { store, identity, source }: Opened & { readonly source: ReturnType<typeof gatewayLog> },
+  { store, identity, source }: Opened & { readonly source: LogSource },
 ): Promise<LogState> {
   const { verify, sha256 } = ports.crypto;
   const options = { org: identity.orgId, verify, sha256 };

@@ -83,7 +83,11 @@ function placeOf(session: ClientSession, room: RoomId): UploadPlace {
 /** A name, not a path: what a receiver saves must not leave his folder. */
 function checkName(name: string): void {
   const isName =
-    name.length > 0 && name.length <= 255 && !/[/\\\p{C}]/u.test(name) && name !== "." && name !== "..";
+    name.length > 0 &&
+    name.length <= 255 &&
+    !/[/\\\p{C}]/u.test(name) &&
+    name !== "." &&
+    name !== "..";
   if (!isName) throw clientErrors.ERR_FILE_NAME("not a name for a file");
 }
 
@@ -125,7 +129,8 @@ async function readRange(
   for (let at = offset; at < end; ) {
     const chunk = Math.floor(at / CHUNK_PLAIN_BYTES);
     const payload = await remote.fetch(chunk);
-    if (payload === undefined) throw clientErrors.ERR_FILE_MISSING(`the server lacks chunk ${chunk}`);
+    if (payload === undefined)
+      throw clientErrors.ERR_FILE_MISSING(`the server lacks chunk ${chunk}`);
     const data = await remote.open(chunk, payload);
     const from = at - chunk * CHUNK_PLAIN_BYTES;
     const part = data.subarray(from, Math.min(data.length, from + end - at));

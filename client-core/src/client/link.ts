@@ -16,10 +16,7 @@ export interface Link {
   close(): Promise<void>;
 }
 
-export function createLink(
-  session: ClientSession,
-  onState: (state: ClientState) => void,
-): Link {
+export function createLink(session: ClientSession, onState: (state: ClientState) => void): Link {
   return new DeviceLink(session, onState);
 }
 
@@ -177,7 +174,11 @@ class DeviceLink implements Link {
       positions: positionsOf(this.#session, allowedRooms(decisions)),
     });
     const { stream, consumer } = opened;
-    const inbox = await connection.openInbox({ stream, consumer, maxAheadBytes: MAX_INBOX_AHEAD_BYTES });
+    const inbox = await connection.openInbox({
+      stream,
+      consumer,
+      maxAheadBytes: MAX_INBOX_AHEAD_BYTES,
+    });
     this.#inbox = inbox;
     this.#generation += 1;
     device.attachInbox(inbox);
@@ -277,4 +278,3 @@ function grown(delayMs: number): number {
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : "the connection failed";
 }
-

@@ -1,9 +1,4 @@
-import {
-  fileIdFromBytes,
-  messageIdFromBytes,
-  parseEpochMs,
-  type RoomId,
-} from "@cloister/base";
+import { fileIdFromBytes, messageIdFromBytes, parseEpochMs, type RoomId } from "@cloister/base";
 import { roomsV1 } from "@cloister/proto";
 import type { FileInfo, MessagesOptions, RoomMessage } from "../client-types.ts";
 import { clientErrors } from "../errors.ts";
@@ -138,10 +133,7 @@ export function fileInfo(manifest: roomsV1.FileManifest): FileInfo {
   };
 }
 
-async function changedOr(
-  changed: Promise<void>,
-  signal: MessagesOptions["signal"],
-): Promise<void> {
+async function changedOr(changed: Promise<void>, signal: MessagesOptions["signal"]): Promise<void> {
   if (signal === undefined) return changed;
   let release: () => void = () => undefined;
   const aborted = new Promise<void>((resolve) => {

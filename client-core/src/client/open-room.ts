@@ -2,9 +2,9 @@ import {
   errorFromReport,
   idBytes,
   type MessageId,
+  messageIdFromBytes,
   newMessageId,
   type RoomId,
-  messageIdFromBytes,
 } from "@cloister/base";
 import { roomsV1 } from "@cloister/proto";
 import { devicesOf, membersOf, roomScope } from "@cloister/rules";
@@ -20,14 +20,14 @@ import type {
 import { clientErrors } from "../errors.ts";
 import { MAX_TEXT_BYTES } from "../limits.ts";
 import { encodeItems, splitItems, utf8Length } from "../outbox/batch.ts";
-import { leafIdentity } from "../room/context.ts";
 import { profileBody } from "../room/confirming.ts";
+import { leafIdentity } from "../room/context.ts";
 import type { RoomState } from "../room/state.ts";
 import { prepareJoin } from "../runtime/relay-calls.ts";
 import type { RoomFiles } from "./files.ts";
 import { readMessages } from "./messages.ts";
-import type { ClientSession } from "./session.ts";
 import type { Receipts } from "./receipts.ts";
+import type { ClientSession } from "./session.ts";
 import { personName, statusOf, waitReason } from "./wait-reason.ts";
 
 export interface RoomParts {
@@ -122,14 +122,17 @@ class OpenRoom implements Room {
   async #say(bodies: readonly ItemBody[]): Promise<readonly SentMessage[]> {
     const { session, receipts } = this.#parts;
     const { phase } = this.#state.durable;
-    if (phase === "removed") throw clientErrors.ERR_ROOM_REMOVED("this device is no longer in the room");
+    if (phase === "removed")
+      throw clientErrors.ERR_ROOM_REMOVED("this device is no longer in the room");
     const { random, clock } = session.ports;
     const sentMs = BigInt(clock.now());
-    const items = bodies.map((body): roomsV1.Item => ({
-      messageId: idBytes(newMessageId(random)),
-      sentMs,
-      body,
-    }));
+    const items = bodies.map(
+      (body): roomsV1.Item => ({
+        messageId: idBytes(newMessageId(random)),
+        sentMs,
+        body,
+      }),
+    );
     const rows = splitItems(items).map((row) => ({
       items: encodeItems(row),
       ids: row.map(({ messageId }) => messageIdFromBytes(messageId)),

@@ -17,8 +17,8 @@ import {
 } from "@cloister/base";
 import type { statementsV1 } from "@cloister/proto";
 import {
-  bodies,
   type Body,
+  bodies,
   buildStatement,
   devicesOf,
   factorName,
@@ -122,7 +122,8 @@ export function createOrgAdmin(parts: AdminParts): OrgAdmin {
     async explain({ account, room }) {
       const request = { accountId: idBytes(account), roomId: idBytes(room) };
       const decision = await session.access.explain(request);
-      if (decision === undefined) throw clientErrors.ERR_GATEWAY_ANSWER("the gateway explains nothing");
+      if (decision === undefined)
+        throw clientErrors.ERR_GATEWAY_ANSWER("the gateway explains nothing");
       return decision;
     },
   };
@@ -195,7 +196,8 @@ async function removeMember(session: ClientSession, account: AccountId): Promise
   const roles = rolesOfAccount(state, { account, at })
     .map(({ scope }) => scope)
     .sort((left, right) => order[left.kind] - order[right.kind]);
-  for (const scope of roles) await submit(session, bodies.roleSet({ scope, account, role: undefined }), []);
+  for (const scope of roles)
+    await submit(session, bodies.roleSet({ scope, account, role: undefined }), []);
 }
 
 function projects(session: ClientSession): OrgProject[] {
@@ -261,9 +263,12 @@ function levelPolicy(policy: statementsV1.Policy): LevelPolicy {
       factor: factorName(factor),
       maxAgeSeconds: maxAgeSeconds === 0 ? undefined : maxAgeSeconds,
     })),
-    exemptRoles: policy.exemptRoles.map((role) => roleName(role)).filter((role) => role !== undefined),
+    exemptRoles: policy.exemptRoles
+      .map((role) => roleName(role))
+      .filter((role) => role !== undefined),
     deniedAccounts: policy.deniedAccounts.map((account) => accountIdFromBytes(account)),
-    sessionMaxAgeSeconds: policy.sessionMaxAgeSeconds === 0 ? undefined : policy.sessionMaxAgeSeconds,
+    sessionMaxAgeSeconds:
+      policy.sessionMaxAgeSeconds === 0 ? undefined : policy.sessionMaxAgeSeconds,
     deviceMinAgeSeconds: policy.deviceMinAgeSeconds === 0 ? undefined : policy.deviceMinAgeSeconds,
   };
 }

@@ -1,4 +1,4 @@
-import type { Signer, SecretBytes } from "@cloister/base";
+import type { SecretBytes, Signer } from "@cloister/base";
 import type { UserNkey } from "@cloister/proto";
 import type { Access } from "../gateway/access.ts";
 import type { GatewayCaller } from "../gateway/call.ts";

@@ -1,7 +1,7 @@
 import type { AccountId, RoomId } from "@cloister/base";
 import { roleOf, roomScope } from "@cloister/rules";
 import type { RoomPhase, RoomStatus, WaitReason } from "../client-types.ts";
-import { otherAccounts, roomFact, type RoomContext } from "../room/context.ts";
+import { otherAccounts, type RoomContext, roomFact } from "../room/context.ts";
 import { nameOf } from "../room/naming.ts";
 import type { RoomState } from "../room/state.ts";
 
@@ -21,7 +21,11 @@ export function phaseOf(state: RoomState, context: RoomContext): RoomPhase {
     case "active":
       return isCatchingUp(state, context) ? { kind: "catching-up" } : { kind: "active" };
     case "stopped":
-      return { kind: "stopped", code: stopped?.code ?? "ERR_ROOM_STOPPED", text: stopped?.text ?? "" };
+      return {
+        kind: "stopped",
+        code: stopped?.code ?? "ERR_ROOM_STOPPED",
+        text: stopped?.text ?? "",
+      };
     default:
       throw phase satisfies never;
   }
@@ -76,5 +80,7 @@ export function personName(
 ): string | undefined {
   if (account === own.account) return own.name;
   const said = states.map(({ names }) => names.own.get(account)).find((name) => name !== undefined);
-  return said ?? states.map(({ names }) => nameOf(names, account)).find((name) => name !== undefined);
+  return (
+    said ?? states.map(({ names }) => nameOf(names, account)).find((name) => name !== undefined)
+  );
 }

@@ -1,8 +1,8 @@
 import {
   FILE_CHUNK_BYTES,
   FILE_SEGMENT_BYTES,
-  FILE_SEGMENTS_PER_MESSAGE,
   FILE_SEGMENT_TAG_BYTES,
+  FILE_SEGMENTS_PER_MESSAGE,
 } from "@cloister/base";
 
 /** Salt (24) and commitment (32), before the first sealed segment. */

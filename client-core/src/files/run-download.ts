@@ -16,7 +16,13 @@ import {
   newDownload,
   reduceDownload,
 } from "./download.ts";
-import { CHUNK_PLAIN_BYTES, chunkCount, chunkPlainRange, chunkWireBytes, FILE_HEADER_BYTES } from "./layout.ts";
+import {
+  CHUNK_PLAIN_BYTES,
+  chunkCount,
+  chunkPlainRange,
+  chunkWireBytes,
+  FILE_HEADER_BYTES,
+} from "./layout.ts";
 import { fileContext, type UploadPlace } from "./run-upload.ts";
 import { createSegmentCipher, type SegmentCipher } from "./segments.ts";
 
@@ -68,7 +74,8 @@ export class RemoteFile {
 
   async #makeCipher(given: Uint8Array | undefined): Promise<SegmentCipher> {
     const first = given ?? (await this.fetch(0));
-    if (first === undefined) throw clientErrors.ERR_FILE_MISSING("the server lacks the file's start");
+    if (first === undefined)
+      throw clientErrors.ERR_FILE_MISSING("the server lacks the file's start");
     const { org, room, ports } = this.#place;
     const { fileId, key } = this.#manifest;
     const context = fileContext(org, room, fileIdFromBytes(fileId));
@@ -225,7 +232,9 @@ class Download {
 
 function isPassing(error: unknown): boolean {
   if (typeof error !== "object" || error === null || !("kind" in error)) return false;
-  return error.kind === "Timeout" || (error.kind === "Transport" && !hasCode(error, "ERR_FILE_MISSING"));
+  return (
+    error.kind === "Timeout" || (error.kind === "Transport" && !hasCode(error, "ERR_FILE_MISSING"))
+  );
 }
 
 function hasCode(error: object, code: string): boolean {

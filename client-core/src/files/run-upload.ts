@@ -5,17 +5,17 @@ import {
   idBytes,
   newFileId,
   type OrgId,
-  randomBytes,
   type RoomId,
+  randomBytes,
 } from "@cloister/base";
 import { fileChunkSubject, type UserNkey } from "@cloister/proto";
 import type { TransferOptions } from "../client-types.ts";
 import { clientErrors } from "../errors.ts";
 import { PUBLISH_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "../limits.ts";
 import type { ChunkOutcome, ClientPorts, Connection, FileSource } from "../ports.ts";
+import { newPublishId } from "../runtime/groups.ts";
 import { storeKeys } from "../store/keys.ts";
 import type { SealedStore } from "../store/seal-store.ts";
-import { newPublishId } from "../runtime/groups.ts";
 import { deriveSegmentKeys, FILE_KEY_BYTES, FILE_SALT_BYTES, fileHeader } from "./cobblestone.ts";
 import { chunkCount, chunkPlainRange, FILE_HEADER_BYTES } from "./layout.ts";
 import { chainDigest, emptyDigest, noteRow, parseNote, type UploadNote } from "./note.ts";
@@ -72,7 +72,10 @@ class Upload {
   readonly #header: Uint8Array;
   readonly #hash: ReturnType<ClientPorts["crypto"]["createSha256"]>;
   readonly #resumedBytes: number;
-  readonly #sealed = new Map<number, { readonly payload: Uint8Array; readonly messageId: string }>();
+  readonly #sealed = new Map<
+    number,
+    { readonly payload: Uint8Array; readonly messageId: string }
+  >();
   #note: UploadNote;
 
   private constructor(
@@ -170,7 +173,8 @@ class Upload {
     };
     while (state.end === undefined) {
       if (failure !== undefined) throw failure.error;
-      if (options.signal?.aborted === true) throw clientErrors.ERR_ABORTED("the upload was stopped");
+      if (options.signal?.aborted === true)
+        throw clientErrors.ERR_ABORTED("the upload was stopped");
       const event = queue.shift();
       if (event === undefined) {
         const { promise, resolve } = Promise.withResolvers<void>();

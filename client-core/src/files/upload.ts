@@ -1,5 +1,5 @@
-import type { ChunkOutcome } from "../ports.ts";
 import { FILE_WINDOW_CHUNKS, RETRY_FIRST_MS, RETRY_LAST_MS } from "../limits.ts";
+import type { ChunkOutcome } from "../ports.ts";
 
 /** Chunks that are read, sealed and noted together, before the first of them leaves. */
 export const UPLOAD_GROUP_CHUNKS = FILE_WINDOW_CHUNKS / 2;
@@ -30,7 +30,11 @@ export type UploadEnd =
 export type UploadEvent =
   | { readonly kind: "start" }
   | { readonly kind: "prepared"; readonly upTo: number }
-  | { readonly kind: "sent"; readonly chunk: number; readonly outcome: ChunkOutcome | { readonly kind: "taken" } }
+  | {
+      readonly kind: "sent";
+      readonly chunk: number;
+      readonly outcome: ChunkOutcome | { readonly kind: "taken" };
+    }
   | { readonly kind: "resumed" };
 
 export type UploadEffect =

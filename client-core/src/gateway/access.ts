@@ -10,7 +10,13 @@ import {
   type Signer,
   utf8Bytes,
 } from "@cloister/base";
-import { type gatewayV1, type MethodName, type RequestOf, type ResponseOf, statementsV1 } from "@cloister/proto";
+import {
+  type gatewayV1,
+  type MethodName,
+  type RequestOf,
+  type ResponseOf,
+  statementsV1,
+} from "@cloister/proto";
 import type { Identity } from "../identity/identity.ts";
 import { createSigner } from "../identity/keys.ts";
 import type { ClientPorts } from "../ports.ts";
@@ -49,7 +55,7 @@ export interface AccessOptions {
   readonly identity: Identity;
   readonly statement: Signer<"statement">;
   readonly gateway: GatewayCaller;
-  checkpoint(): Uint8Array;
+  readonly checkpoint: () => Uint8Array;
 }
 
 interface Session extends Disposable {

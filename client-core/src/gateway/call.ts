@@ -1,8 +1,8 @@
 import {
   type DeviceId,
   hasErrorCode,
-  idBytes,
   type InviteId,
+  idBytes,
   type OrgId,
   type Random,
   randomBytes,
@@ -27,7 +27,11 @@ import type { ClockPort, HttpPort } from "../ports.ts";
 export type Caller =
   | { readonly kind: "public" }
   | { readonly kind: "device"; readonly device: DeviceId; readonly signer: Signer<"statement"> }
-  | { readonly kind: "invitation"; readonly invite: InviteId; readonly signer: Signer<"invitation"> }
+  | {
+      readonly kind: "invitation";
+      readonly invite: InviteId;
+      readonly signer: Signer<"invitation">;
+    }
   | { readonly kind: "session"; readonly token: Uint8Array; readonly signer: Signer<"session"> };
 
 export interface GatewayAddress {
@@ -127,7 +131,10 @@ function parseAnswer(
     return parseReply(answer.body);
   } catch (error) {
     if (hasErrorCode(error, "ERR_VERIFICATION_CLOCK_SKEW")) throw clockSkew(error, clock);
-    if (hasErrorCode(error, "ERR_MESSAGE_MALFORMED") || hasErrorCode(error, "ERR_MESSAGE_INVALID")) {
+    if (
+      hasErrorCode(error, "ERR_MESSAGE_MALFORMED") ||
+      hasErrorCode(error, "ERR_MESSAGE_INVALID")
+    ) {
       throw clientErrors.ERR_GATEWAY_ANSWER(`not a gateway's answer (HTTP ${answer.status})`, {
         cause: error,
         hint: "look at the gateway's URL",

@@ -1,20 +1,20 @@
 import {
+  type EpochMs,
   equalBytes,
   formatBase64Url,
-  idBytes,
   type InviteId,
+  idBytes,
   inviteIdFromBytes,
   type OrgId,
   orgIdFromBytes,
   parseBase64Url,
   parseEpochMs,
+  parseRoomId,
   parseUtf8,
   type RoomId,
-  parseRoomId,
   SecretBytes,
   sha256,
   utf8Bytes,
-  type EpochMs,
 } from "@cloister/base";
 import { clientErrors } from "../errors.ts";
 import { MAX_INVITATION_CHARS } from "../limits.ts";

@@ -1,6 +1,6 @@
 import {
-  accountIdFromBytes,
   type AccountId,
+  accountIdFromBytes,
   deviceIdFromBytes,
   type EpochMs,
   formatBase32,
@@ -16,8 +16,8 @@ import {
 } from "@cloister/base";
 import { type gatewayV1, type statementsV1, userNkeyFromBytes } from "@cloister/proto";
 import {
-  bodies,
   type Body,
+  bodies,
   buildGenesis,
   buildStatement,
   type Certificate,
@@ -146,10 +146,7 @@ async function prepareFounding(
 }
 
 /** Accepts an invitation: a new account with its first device, registered by the log. */
-async function acceptInvitation(
-  ports: SetupPorts,
-  options: AcceptOptions,
-): Promise<IdentityView> {
+async function acceptInvitation(ports: SetupPorts, options: AcceptOptions): Promise<IdentityView> {
   const store = await openSealedStore(ports);
   await refuseSecondIdentity(store);
   using invitation = parseInvitation(options.invitation);
@@ -186,12 +183,20 @@ async function readInvitedLog(
   const { orgId: org, checkpoint } = invitation;
   const source = gatewayLog(gateway, org, caller);
   const { verify, sha256 } = ports.crypto;
-  const { state } = await fetchWholeLog(source, { org, known: undefined, checkpoint, verify, sha256 });
+  const { state } = await fetchWholeLog(source, {
+    org,
+    known: undefined,
+    checkpoint,
+    verify,
+    sha256,
+  });
   const seen = verifyCheckpoint(state.replica.state, checkpoint);
   const { step, isAhead } = meetCheckpoint(state, seen);
   if (step.kind === "conflict") throw step.error;
   if (isAhead) {
-    throw clientErrors.ERR_VERIFICATION_LOG_ROLLBACK("the server's log is older than the invitation");
+    throw clientErrors.ERR_VERIFICATION_LOG_ROLLBACK(
+      "the server's log is older than the invitation",
+    );
   }
   return state;
 }
@@ -328,10 +333,7 @@ async function writePending(
   await store.transaction({ puts, deletes: [] });
 }
 
-async function readPending(
-  store: SealedStore,
-  purpose: Uint8Array,
-): Promise<Founding | undefined> {
+async function readPending(store: SealedStore, purpose: Uint8Array): Promise<Founding | undefined> {
   const stored = await store.get(pendingKey);
   if (stored === undefined) return undefined;
   const { header, body } = parseStored(stored);

@@ -55,7 +55,10 @@ export interface ChainStep {
 export function followChain(chain: SenderChain | undefined, link: ChainLink): ChainStep {
   const head = { counter: link.counter, hash: link.hash };
   if (chain === undefined) {
-    return { chain: remember({ ...head, missing: [], recent: [] }, link), verdict: { kind: "next" } };
+    return {
+      chain: remember({ ...head, missing: [], recent: [] }, link),
+      verdict: { kind: "next" },
+    };
   }
   const seen = chain.recent.find(({ counter }) => counter === link.counter);
   if (seen !== undefined && equalBytes(seen.hash, link.hash)) {

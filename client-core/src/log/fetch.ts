@@ -1,7 +1,7 @@
 import type { OrgId } from "@cloister/base";
+import type { RulesCrypto } from "@cloister/rules";
 import type { Caller, GatewayCaller } from "../gateway/call.ts";
 import { LOG_PAGE_RECORDS } from "../limits.ts";
-import type { RulesCrypto } from "@cloister/rules";
 import type { PlainRow } from "../store/seal-store.ts";
 import { type LogPage, type LogState, openLog, reduceLog } from "./keeper.ts";
 
@@ -55,6 +55,7 @@ export async function fetchWholeLog(
       state = step.state;
       puts.push(...step.puts);
     }
-    if (state.replica.size >= state.newest.size || page.records.length === 0) return { state, puts };
+    if (state.replica.size >= state.newest.size || page.records.length === 0)
+      return { state, puts };
   }
 }

@@ -85,7 +85,11 @@ function conflict(state: LogState, page: LogPage, error: unknown): LogStep {
     { code: known.code, size: state.replica.size, ownBytes: state.newest.signed.length },
     concatAll([state.newest.signed, page.checkpoint, ...page.records]),
   );
-  return { kind: "conflict", error: known, puts: [{ key: storeKeys.logConflict, value: evidence }] };
+  return {
+    kind: "conflict",
+    error: known,
+    puts: [{ key: storeKeys.logConflict, value: evidence }],
+  };
 }
 
 function concatAll(parts: readonly Uint8Array[]): Uint8Array {

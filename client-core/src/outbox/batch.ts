@@ -69,7 +69,10 @@ export function splitItems(items: readonly roomsV1.Item[]): roomsV1.Item[][] {
   let rowBytes = 0;
   for (const item of items) {
     const bytes = itemBytes(item);
-    if (row.length > 0 && (rowBytes + bytes > MAX_BATCH_ITEM_BYTES || row.length >= MAX_BATCH_ITEMS)) {
+    if (
+      row.length > 0 &&
+      (rowBytes + bytes > MAX_BATCH_ITEM_BYTES || row.length >= MAX_BATCH_ITEMS)
+    ) {
       rows.push(row);
       row = [];
       rowBytes = 0;

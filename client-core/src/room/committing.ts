@@ -5,7 +5,7 @@ import type { RoomContext } from "./context.ts";
 import { roomFact } from "./context.ts";
 import type { RoomEffect } from "./effects.ts";
 import type { GroupPoint, PendingHandshake, RoomState } from "./state.ts";
-import { persist, retryLater, type RoomStep, stay, stop, withDurable } from "./steps.ts";
+import { persist, type RoomStep, retryLater, stay, stop, withDurable } from "./steps.ts";
 
 const none = new Uint8Array(0);
 

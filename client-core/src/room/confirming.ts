@@ -4,10 +4,10 @@ import { isOwnerOver, roomScope } from "@cloister/rules";
 import { CONFIRM_RANK_DELAY_MS } from "../limits.ts";
 import { encodeItems } from "../outbox/batch.ts";
 import { leafIdentity, otherAccounts, type RoomContext } from "./context.ts";
-import type { RoomState } from "./state.ts";
 import { nameOf } from "./naming.ts";
 import { enqueue } from "./sending.ts";
-import { type RoomStep, stay, stop, andThen, withDurable } from "./steps.ts";
+import type { RoomState } from "./state.ts";
+import { andThen, type RoomStep, stay, stop, withDurable } from "./steps.ts";
 
 /**
  * A newcomer waits to hear that another account is in the same epoch (rule 10). Whoever is online
@@ -40,7 +40,11 @@ export function confirmNow(state: RoomState, context: RoomContext): RoomStep {
   if (newest?.epoch !== group.epoch) return stay(state);
   const confirmed = { epoch: newest.epoch, epochAuthenticator: newest.value };
   const done = withDurable(state, { confirmDue: undefined });
-  return say(done, [{ $case: "epochConfirmed", value: confirmed }, wholeProfile(done, context)], context);
+  return say(
+    done,
+    [{ $case: "epochConfirmed", value: confirmed }, wholeProfile(done, context)],
+    context,
+  );
 }
 
 /** Somebody of another account says which epoch he is in. */

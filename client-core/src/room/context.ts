@@ -7,8 +7,8 @@ import {
   type LeafIdentity,
   type OrgState,
   parseLeafCredential,
-  roomAt,
   type RoomFact,
+  roomAt,
   unentitledLeaves,
 } from "@cloister/rules";
 import { LOG_FRESH_MS } from "../limits.ts";

@@ -19,7 +19,11 @@ export type RoomEffect =
   | { readonly kind: "engine-stage"; readonly commit: Uint8Array }
   | { readonly kind: "engine-merge-staged" }
   | { readonly kind: "engine-drop-staged" }
-  | { readonly kind: "engine-commit"; readonly removes: readonly number[]; readonly aad: Uint8Array }
+  | {
+      readonly kind: "engine-commit";
+      readonly removes: readonly number[];
+      readonly aad: Uint8Array;
+    }
   | { readonly kind: "engine-clear-pending" }
   | { readonly kind: "engine-create"; readonly contextExtension: Uint8Array }
   | {
@@ -43,7 +47,11 @@ export type RoomEffect =
       readonly as: { readonly kind: PendingKind; readonly logSize: number };
     }
   /** One transaction of these rows and everything that the engine has not written yet. */
-  | { readonly kind: "persist"; readonly puts: readonly PlainRow[]; readonly deletes: readonly StoreKey[] }
+  | {
+      readonly kind: "persist";
+      readonly puts: readonly PlainRow[];
+      readonly deletes: readonly StoreKey[];
+    }
   // Over the network.
   | { readonly kind: "fetch-log" }
   | { readonly kind: "fetch-handshakes"; readonly fromIndex: bigint }

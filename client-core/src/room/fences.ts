@@ -6,10 +6,18 @@ import { oweConfirmation } from "./confirming.ts";
 import { isAdmitted, type RoomContext } from "./context.ts";
 import type { GroupSnapshot } from "./events.ts";
 import { withAuthenticator } from "./joining.ts";
-import { drain, type FenceSeen } from "./receiving.ts";
 import { lookAtLog } from "./sending.ts";
-import type { GroupPoint, RoomState, Work } from "./state.ts";
-import { persist, retryLater, type RoomStep, stay, stop, andThen, withDurable } from "./steps.ts";
+import type { FenceSeen, GroupPoint, RoomState, Work } from "./state.ts";
+import {
+  andThen,
+  goOn,
+  persist,
+  type RoomStep,
+  retryLater,
+  stay,
+  stop,
+  withDurable,
+} from "./steps.ts";
 
 type FenceWork = Extract<Work, { readonly kind: "fence" }>;
 
@@ -17,7 +25,6 @@ type FenceWork = Extract<Work, { readonly kind: "fence" }>;
 export function meetFence(
   state: RoomState,
   met: { readonly record: DeliveredRecord; readonly fence: FenceSeen },
-  context: RoomContext,
 ): RoomStep {
   const { record, fence } = met;
   const { group } = state.durable;
@@ -31,7 +38,7 @@ export function meetFence(
     rest: undefined,
   };
   // Known already: one's own join, or a fence that the relay repeats.
-  if (fence.handshakeIndex <= group.index) return passFence({ ...state, backlog, work }, context);
+  if (fence.handshakeIndex <= group.index) return passFence({ ...state, backlog, work });
   return stay(
     { ...state, backlog, work },
     { kind: "fetch-handshakes", fromIndex: group.index + 1n },
@@ -67,7 +74,7 @@ function takeNext(state: RoomState, context: RoomContext): RoomStep {
   const { work } = state;
   if (work.kind !== "fence") return stay(state);
   const [record] = work.rest ?? [];
-  if (record === undefined) return passFence(state, context);
+  if (record === undefined) return passFence(state);
   const { group } = state.durable;
   const isLast = (group?.index ?? 0n) + 1n === work.target;
   if (isLast && !equalBytes(context.sha256(record), work.targetHash)) {
@@ -143,11 +150,10 @@ function skipVoid(state: RoomState, code: string, context: RoomContext): RoomSte
     { group: { ...group, index: group.index + 1n, refused } },
   );
   const device = deviceOf(record);
-  const told = stay(
-    next,
-    persist(next),
-    { kind: "notice", notice: { kind: "void-handshake", device, code } },
-  );
+  const told = stay(next, persist(next), {
+    kind: "notice",
+    notice: { kind: "void-handshake", device, code },
+  });
   return andThen(told, (after) => takeNext(after, context));
 }
 
@@ -201,7 +207,7 @@ export function onMerged(state: RoomState, group: GroupSnapshot, context: RoomCo
 }
 
 /** Everything up to the fence is done: its number is what publishes expect from now on. */
-function passFence(state: RoomState, context: RoomContext): RoomStep {
+function passFence(state: RoomState): RoomStep {
   const { work } = state;
   if (work.kind !== "fence") return stay(state);
   const { sequence } = work.record;
@@ -210,7 +216,7 @@ function passFence(state: RoomState, context: RoomContext): RoomStep {
     { position: sequence, fenceSequence: sequence },
   );
   const passed = stay(next, persist(next), { kind: "ack", records: [work.record] });
-  return andThen(passed, (after) => drain(after, context));
+  return goOn(passed);
 }
 
 /** This device's leaf is gone: by right, and told; or though it is entitled, then it joins anew. */

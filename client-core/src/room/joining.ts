@@ -1,19 +1,19 @@
-import { equalBytes, type ErrorReport, idBytes } from "@cloister/base";
+import { type ErrorReport, equalBytes, idBytes } from "@cloister/base";
 import type { CommitBundle, CreatedGroup, GroupContextView } from "@cloister/group-engine/types";
 import { encodeGroupBinding, entitlement, isOwnerOver, roomScope } from "@cloister/rules";
-import { isAdmitted, otherAccounts, roomFact, type RoomContext } from "./context.ts";
 import { commitBinding, handshakeHead, nextIndex, resendPending } from "./committing.ts";
-import type { GroupSnapshot, RoomKey } from "./events.ts";
 import { sayProfile } from "./confirming.ts";
-import { drain } from "./receiving.ts";
+import { isAdmitted, otherAccounts, type RoomContext, roomFact } from "./context.ts";
+import type { GroupSnapshot, RoomKey } from "./events.ts";
 import type { EpochAuthenticator, GroupPoint, RoomState } from "./state.ts";
 import {
+  andThen,
+  goOn,
   persist,
-  retryLater,
   type RoomStep,
+  retryLater,
   stay,
   stop,
-  andThen,
   withDurable,
 } from "./steps.ts";
 
@@ -29,6 +29,8 @@ export function seekEntry(state: RoomState, context: RoomContext): RoomStep {
   const isBusy = state.isJoining || state.isRetrying || state.work.kind !== "idle";
   if (phase === "stopped" || !isOut || !mayTry || isBusy || !context.isOnline) return stay(state);
   if (!isAdmitted(context, state.room)) return stay(state);
+  // What can still be read with the old state is read first.
+  if (mustResync && !context.isDrained) return stay(state);
   const next = withDurable({ ...state, isJoining: true }, { phase: "joining" });
   return stay(next, { kind: "prepare-join" }, { kind: "changed" });
 }
@@ -242,7 +244,7 @@ export function onEntered(
     { kind: "changed" },
   );
   const said = others.length === 0 ? andThen(entry, (after) => sayProfile(after, context)) : entry;
-  return andThen(said, (after) => drain(after, context));
+  return goOn(said);
 }
 
 export function withAuthenticator(
@@ -265,4 +267,3 @@ export function onEntryRefused(state: RoomState): RoomStep {
 function max(left: bigint, right: bigint): bigint {
   return left > right ? left : right;
 }
-

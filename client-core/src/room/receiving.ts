@@ -2,7 +2,7 @@ import { type DeviceId, equalBytes, HASH_BYTES, isCloisterError } from "@cloiste
 import { fenceSubject, roomsV1 } from "@cloister/proto";
 import { verifyCheckpoint, verifyFence } from "@cloister/rules";
 import type { RoomNotice } from "../client-types.ts";
-import { parseBatch, type OpenedBatch } from "../inbox/batch.ts";
+import { type OpenedBatch, parseBatch } from "../inbox/batch.ts";
 import { followChain, type SenderChain } from "../inbox/chain.ts";
 import { MAX_OPEN_TOGETHER_BYTES } from "../limits.ts";
 import type { DeliveredRecord } from "../ports.ts";
@@ -17,8 +17,8 @@ import { seekEntry } from "./joining.ts";
 import { learnNames } from "./naming.ts";
 import { asideRow, chainRow, fileRow, messageRow, namesRow } from "./rows.ts";
 import { pump, settle } from "./sending.ts";
-import type { RoomState, RunEntry } from "./state.ts";
-import { persist, type RoomStep, stay, andThen, withDurable } from "./steps.ts";
+import type { FenceSeen, RoomState, RunEntry } from "./state.ts";
+import { andThen, persist, type RoomStep, stay, withDurable } from "./steps.ts";
 
 /** What has arrived waits its turn behind what is being done. */
 export function onRecords(
@@ -60,7 +60,7 @@ function openRun(state: RoomState, context: RoomContext): RoomStep {
     const entry = classify(state, record, context);
     if (entry.kind === "fence") {
       if (entries.length > 0) break;
-      return meetFence(state, { record, fence: entry.fence }, context);
+      return meetFence(state, { record, fence: entry.fence });
     }
     if (entries.length > 0 && bytes + record.payload.length > MAX_OPEN_TOGETHER_BYTES) break;
     entries.push(entry);
@@ -75,11 +75,6 @@ function openRun(state: RoomState, context: RoomContext): RoomStep {
 }
 
 type Classified = RunEntry | { readonly kind: "fence"; readonly fence: FenceSeen };
-
-export interface FenceSeen {
-  readonly handshakeIndex: bigint;
-  readonly handshakeHash: Uint8Array;
-}
 
 /** A subject proves nothing: what is no member's record and no relay's fence is junk. */
 function classify(state: RoomState, record: DeliveredRecord, context: RoomContext): Classified {
@@ -155,7 +150,7 @@ export function onOpened(
   let opened = 0;
   for (const entry of entries) {
     if (entry.kind === "sealed") {
-      takeResult(harvest, entry, results[opened], context);
+      takeResult(harvest, { record: entry.record, result: results[opened] }, context);
       opened += 1;
     } else if (entry.kind === "own") takeOwn(harvest, entry, context);
     else takeJunk(harvest, entry);
@@ -163,11 +158,7 @@ export function onOpened(
   return finishRun(harvest, entries, context);
 }
 
-function finishRun(
-  harvest: Harvest,
-  entries: readonly RunEntry[],
-  context: RoomContext,
-): RoomStep {
+function finishRun(harvest: Harvest, entries: readonly RunEntry[], context: RoomContext): RoomStep {
   const position = entries.at(-1)?.record.sequence ?? harvest.state.durable.position;
   const ownAhead = harvest.state.durable.ownAhead.filter((sequence) => sequence > position);
   const next = withDurable(harvest.state, { position, ownAhead });
@@ -193,8 +184,7 @@ function put(harvest: Harvest, row: PlainRow): void {
 
 function takeResult(
   harvest: Harvest,
-  { record }: RunEntry,
-  result: OpenResult | undefined,
+  { record, result }: { readonly record: DeliveredRecord; readonly result: OpenResult | undefined },
   context: RoomContext,
 ): void {
   if (result === undefined) return;
@@ -205,7 +195,7 @@ function takeResult(
   try {
     const { org, sha256 } = context;
     const batch = parseBatch(result.opened, { org, room: harvest.state.room, sha256 });
-    takeBatch(harvest, record, batch, context);
+    takeBatch(harvest, { record, opened: batch }, context);
   } catch (error) {
     const code = isCloisterError(error) ? error.code : "ERR_INTERNAL";
     setAside(harvest, { record, code }, context);
@@ -214,8 +204,7 @@ function takeResult(
 
 function takeBatch(
   harvest: Harvest,
-  record: DeliveredRecord,
-  opened: OpenedBatch,
+  { record, opened }: { readonly record: DeliveredRecord; readonly opened: OpenedBatch },
   context: RoomContext,
 ): void {
   const { state } = harvest;
@@ -225,7 +214,10 @@ function takeBatch(
   if (verdict.kind === "repeated") return;
   if (verdict.kind !== "next") notice(harvest, { ...verdict, device });
   followTo(harvest, device, chain);
-  put(harvest, messageRow(state.room, record.sequence, { account, device, own: false, batch: bytes }));
+  put(
+    harvest,
+    messageRow(state.room, record.sequence, { account, device, own: false, batch: bytes }),
+  );
   watchCheckpoint(harvest, batch.checkpoint, context);
   for (const { body } of batch.items) {
     if (body?.$case === "epochConfirmed") {

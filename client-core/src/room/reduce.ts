@@ -26,10 +26,18 @@ import { drain, onOpened, onRecords } from "./receiving.ts";
 import { fileRow, namesRow } from "./rows.ts";
 import { enqueue, hold, onPublished, onSealed } from "./sending.ts";
 import type { RoomState } from "./state.ts";
-import { persist, retryLater, type RoomStep, stay, andThen, withDurable } from "./steps.ts";
+import { andThen, persist, type RoomStep, retryLater, stay, withDurable } from "./steps.ts";
 
 /** One room, one event: the next state and what is to be done. Pure. */
 export function reduceRoom(state: RoomState, event: RoomEvent, context: RoomContext): RoomStep {
+  let step = reduceOne(state, event, context);
+  while (step.goesOn) {
+    step = andThen({ ...step, goesOn: false }, (after) => drain(after, context));
+  }
+  return step;
+}
+
+function reduceOne(state: RoomState, event: RoomEvent, context: RoomContext): RoomStep {
   switch (event.kind) {
     case "wanted":
       return seekEntry({ ...state, isWanted: true, joinRefusal: undefined }, context);
@@ -206,7 +214,11 @@ function onLooked(
   if (appended === undefined || pending === undefined) return stay(state);
   const hash = context.sha256(pending.record);
   const { logSize } = pending;
-  return onEntered({ ...state, appended: undefined }, { ...appended, hash, logSize, group }, context);
+  return onEntered(
+    { ...state, appended: undefined },
+    { ...appended, hash, logSize, group },
+    context,
+  );
 }
 
 function onAppendRefused(state: RoomState, report: ErrorReport): RoomStep {

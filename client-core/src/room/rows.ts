@@ -291,7 +291,10 @@ export function parseMessageRow(bytes: Uint8Array): StoredBatch {
 /** A file that was told of in the room; body: its manifest. */
 export function fileRow(room: RoomId, manifest: roomsV1.FileManifest): PlainRow {
   const body = roomsV1.FileManifest.encode(manifest).finish();
-  return { key: storeKeys.file(room, fileIdFromBytes(manifest.fileId)), value: encodeStored({}, body) };
+  return {
+    key: storeKeys.file(room, fileIdFromBytes(manifest.fileId)),
+    value: encodeStored({}, body),
+  };
 }
 
 /** A record that could not be opened: kept as it came, with the reason. */

@@ -1,7 +1,7 @@
-import type { PublishOutcome } from "../ports.ts";
 import { MAX_RECORDS_IN_FLIGHT } from "../limits.ts";
 import { countForBatch, encodeBatch } from "../outbox/batch.ts";
 import { padBatch } from "../outbox/padding.ts";
+import type { PublishOutcome } from "../ports.ts";
 import { storeKeys } from "../store/keys.ts";
 import { commitAway } from "./committing.ts";
 import { isLogFresh, type RoomContext, strayLeaves } from "./context.ts";
@@ -9,7 +9,7 @@ import type { RoomEffect } from "./effects.ts";
 import type { OutgoingRow, SealedRecord } from "./events.ts";
 import { flightRow, messageRow, queueRow } from "./rows.ts";
 import type { Flight, QueueRow, RoomState } from "./state.ts";
-import { persist, retryLater, type RoomStep, stay, andThen, withDurable } from "./steps.ts";
+import { andThen, persist, type RoomStep, retryLater, stay, withDurable } from "./steps.ts";
 
 /** Sealed in one transaction: the first leaves before the last is sealed. */
 const SEAL_TOGETHER = 4;
@@ -162,7 +162,10 @@ function resealed(
   epoch: bigint,
 ): Flight[] {
   return stale.slice(0, records.length).flatMap((flight, index) =>
-    flightOf(flight, records[index], epoch).map((fresh) => ({ ...fresh, tries: flight.tries + 1 })),
+    flightOf(flight, records[index], epoch).map((fresh) => ({
+      ...fresh,
+      tries: flight.tries + 1,
+    })),
   );
 }
 
@@ -184,7 +187,12 @@ function launch(state: RoomState, waiting: readonly Flight[]): RoomStep {
       : flight,
   );
   const effects = waiting.map(
-    ({ payload, messageId }): RoomEffect => ({ kind: "publish", payload, messageId, fenceSequence }),
+    ({ payload, messageId }): RoomEffect => ({
+      kind: "publish",
+      payload,
+      messageId,
+      fenceSequence,
+    }),
   );
   const next = { ...state, flights, hindrance: undefined, launchedAt: fenceSequence };
   return stay(next, ...effects);
@@ -193,7 +201,11 @@ function launch(state: RoomState, waiting: readonly Flight[]): RoomStep {
 /** The server has answered, or has not. */
 export function onPublished(
   state: RoomState,
-  answer: { readonly messageId: string; readonly freshId: string; readonly outcome: PublishOutcome },
+  answer: {
+    readonly messageId: string;
+    readonly freshId: string;
+    readonly outcome: PublishOutcome;
+  },
   context: RoomContext,
 ): RoomStep {
   const flight = state.flights.find(({ messageId }) => messageId === answer.messageId);

@@ -23,13 +23,7 @@ export interface GroupPoint {
   readonly refused: readonly Uint8Array[];
 }
 
-export type DurablePhase =
-  | "absent"
-  | "joining"
-  | "confirming"
-  | "active"
-  | "removed"
-  | "stopped";
+export type DurablePhase = "absent" | "joining" | "confirming" | "active" | "removed" | "stopped";
 
 export type PendingKind = "create" | "join" | "commit";
 
@@ -118,6 +112,12 @@ export interface RoomNames {
   readonly own: ReadonlyMap<AccountId, string>;
   /** As others said it of the account. */
   readonly told: ReadonlyMap<AccountId, string>;
+}
+
+/** A relay's fence, as far as records go by it. */
+export interface FenceSeen {
+  readonly handshakeIndex: bigint;
+  readonly handshakeHash: Uint8Array;
 }
 
 /** Classified records that are opened together and stored in one transaction. */

@@ -1,14 +1,22 @@
-import type { PlainRow } from "../store/seal-store.ts";
-import type { StoreKey } from "../ports.ts";
 import { RETRY_FIRST_MS, RETRY_LAST_MS } from "../limits.ts";
+import type { StoreKey } from "../ports.ts";
+import type { PlainRow } from "../store/seal-store.ts";
 import type { RoomEffect, Step } from "./effects.ts";
 import { durableRow } from "./rows.ts";
 import type { Durable, RoomState } from "./state.ts";
 
-export type RoomStep = Step<RoomState>;
+export interface RoomStep extends Step<RoomState> {
+  /** The way is free: the backlog is to be looked at before anything else. */
+  readonly goesOn: boolean;
+}
 
 export function stay(state: RoomState, ...effects: RoomEffect[]): RoomStep {
-  return { state, effects };
+  return { state, effects, goesOn: false };
+}
+
+/** Done with what the backlog waited for. */
+export function goOn(step: RoomStep): RoomStep {
+  return { ...step, goesOn: true };
 }
 
 /**
@@ -18,8 +26,8 @@ export function stay(state: RoomState, ...effects: RoomEffect[]): RoomStep {
 export function andThen(step: RoomStep, next: (state: RoomState) => RoomStep): RoomStep {
   const last = step.effects.at(-1);
   if (last !== undefined && isAsking(last)) return step;
-  const { state, effects } = next(step.state);
-  return { state, effects: [...step.effects, ...effects] };
+  const { state, effects, goesOn } = next(step.state);
+  return { state, effects: [...step.effects, ...effects], goesOn: goesOn || step.goesOn };
 }
 
 /** Effects that are answered at once by an event; always the last of their step. */

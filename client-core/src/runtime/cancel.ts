@@ -24,8 +24,9 @@ export function createCancel(): Cancel {
     cancel() {
       if (aborted) return;
       aborted = true;
-      for (const listener of [...listeners]) listener();
+      const called = new Set(listeners);
       listeners.clear();
+      for (const listener of called) listener();
     },
   };
 }

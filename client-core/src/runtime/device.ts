@@ -1,10 +1,4 @@
-import {
-  type OrgId,
-  parseEpochMs,
-  type RoomId,
-  type Signer,
-  type Verified,
-} from "@cloister/base";
+import { type OrgId, parseEpochMs, type RoomId, type Signer, type Verified } from "@cloister/base";
 import type { MemberEngine } from "@cloister/group-engine/types";
 import { fenceSubject, roomSubject, type UserNkey } from "@cloister/proto";
 import { type CheckpointView, parseHandshake, signHandshake } from "@cloister/rules";
@@ -261,7 +255,7 @@ export class Device {
         await this.#step(event.room, event.event);
         return;
       case "all":
-        for (const room of [...this.#rooms.keys()]) await this.#step(room, event.event);
+        for (const room of this.#rooms.keys()) await this.#step(room, event.event);
         return;
       case "log-page":
         await this.#takePage(event.page);
@@ -329,7 +323,10 @@ export class Device {
   /** Effects whose answers come later, or never. */
   #start(
     room: RoomId,
-    effect: Exclude<RoomEffect, { readonly kind: "persist" | "sign-handshake" | `engine-${string}` }>,
+    effect: Exclude<
+      RoomEffect,
+      { readonly kind: "persist" | "sign-handshake" | `engine-${string}` }
+    >,
   ): void {
     const { listener } = this.#options;
     switch (effect.kind) {
@@ -447,7 +444,7 @@ export class Device {
       return;
     }
     this.#logCheckedMs = parseEpochMs(this.#options.ports.clock.now());
-    for (const room of [...this.#rooms.keys()]) await this.#step(room, { kind: "log-checked" });
+    for (const room of this.#rooms.keys()) await this.#step(room, { kind: "log-checked" });
   }
 
   async #takeCheckpoint(checkpoint: Verified<CheckpointView>): Promise<void> {

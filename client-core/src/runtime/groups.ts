@@ -1,4 +1,11 @@
-import { equalBytes, formatHex, idBytes, type Random, randomBytes, type RoomId } from "@cloister/base";
+import {
+  equalBytes,
+  formatHex,
+  idBytes,
+  type Random,
+  type RoomId,
+  randomBytes,
+} from "@cloister/base";
 import type { MemberEngine } from "@cloister/group-engine/types";
 import { roomsV1 } from "@cloister/proto";
 import { roomAt } from "@cloister/rules";
@@ -89,7 +96,10 @@ function performEngine(ports: GroupPorts, job: Job): RoomEvent | undefined {
   const { effect, group } = job;
   switch (effect.kind) {
     case "engine-open":
-      return { kind: "opened", results: effect.messages.map((message) => open(engine, group, message)) };
+      return {
+        kind: "opened",
+        results: effect.messages.map((message) => open(engine, group, message)),
+      };
     case "engine-seal":
       return {
         kind: "sealed",
@@ -189,7 +199,11 @@ function commit(
   );
 }
 
-function create(engine: MemberEngine, groupId: Uint8Array, contextExtension: Uint8Array): RoomEvent {
+function create(
+  engine: MemberEngine,
+  groupId: Uint8Array,
+  contextExtension: Uint8Array,
+): RoomEvent {
   return attempt<RoomEvent>(
     () => {
       const made = engine.createGroup({ groupId, contextExtension });

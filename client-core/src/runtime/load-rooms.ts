@@ -1,12 +1,6 @@
 import { parseDeviceId, parseRoomId, type RoomId, type Sha256 } from "@cloister/base";
 import { emptyNames } from "../room/naming.ts";
-import {
-  parseChain,
-  parseDurable,
-  parseFlight,
-  parseNames,
-  parseQueueRow,
-} from "../room/rows.ts";
+import { parseChain, parseDurable, parseFlight, parseNames, parseQueueRow } from "../room/rows.ts";
 import { newRoomState, type RoomState } from "../room/state.ts";
 import { storeKeys } from "../store/keys.ts";
 import type { SealedStore } from "../store/seal-store.ts";
@@ -44,7 +38,9 @@ async function loadRoom(ports: LoadPorts, room: RoomId): Promise<RoomState> {
   const fresh = newRoomState(room);
   const stored = await store.get(storeKeys.roomState(room));
   const names = await store.get(storeKeys.roomNames(room));
-  const rows = (await store.listAll(storeKeys.queue(room))).map(({ value }) => parseQueueRow(value));
+  const rows = (await store.listAll(storeKeys.queue(room))).map(({ value }) =>
+    parseQueueRow(value),
+  );
   const flights = (await store.listAll(storeKeys.flights(room))).map(({ value }) =>
     parseFlight(value, rows, sha256),
   );
@@ -68,9 +64,14 @@ async function loadRoom(ports: LoadPorts, room: RoomId): Promise<RoomState> {
 function withGroup(state: RoomState, groups: Groups): RoomState {
   const { durable, room } = state;
   const hasGroup =
-    durable.group !== undefined || (durable.pending !== undefined && durable.pending.kind !== "commit");
+    durable.group !== undefined ||
+    (durable.pending !== undefined && durable.pending.kind !== "commit");
   const isOver = durable.phase === "removed" || durable.phase === "stopped";
   if (!hasGroup || isOver) return state;
   if (groups.load(room)) return { ...state, roster: groups.snapshot(room).members };
-  return { ...state, isWanted: true, durable: { ...durable, phase: "joining", pending: undefined } };
+  return {
+    ...state,
+    isWanted: true,
+    durable: { ...durable, phase: "joining", pending: undefined },
+  };
 }

@@ -1,4 +1,4 @@
-import { type ErrorReport, idBytes, reportOf, type RoomId } from "@cloister/base";
+import { type ErrorReport, idBytes, type RoomId, reportOf } from "@cloister/base";
 import {
   deliverySubject,
   encodeRequest,

@@ -1,10 +1,4 @@
-import {
-  concatBytes,
-  formatBase64Url,
-  parseBase64Url,
-  parseUtf8,
-  utf8Bytes,
-} from "@cloister/base";
+import { concatBytes, formatBase64Url, parseBase64Url, parseUtf8, utf8Bytes } from "@cloister/base";
 import { clientErrors } from "../errors.ts";
 
 /**

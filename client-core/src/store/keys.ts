@@ -1,4 +1,4 @@
-import { formatHex, parseHex, type FileId, type RoomId } from "@cloister/base";
+import { type FileId, formatHex, parseHex, type RoomId } from "@cloister/base";
 import type { StoreKey } from "../ports.ts";
 
 /** Names of stored rows. What sorts is written in hex of fixed width. */

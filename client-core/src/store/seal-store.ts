@@ -50,7 +50,9 @@ export async function openSealedStore(ports: {
   const open = openWith(aead);
   const list = async (query: StoreQuery): Promise<PlainRow[]> => {
     const rows = await ports.store.list(query);
-    return Promise.all(rows.map(async ({ key, value }) => ({ key, value: await open(key, value) })));
+    return Promise.all(
+      rows.map(async ({ key, value }) => ({ key, value: await open(key, value) })),
+    );
   };
   return {
     list,

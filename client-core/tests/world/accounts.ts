@@ -2,17 +2,17 @@ import { type EpochMs, equalBytes, newStatementId, type OrgId } from "@cloister/
 import { statementsV1 } from "@cloister/proto";
 import {
   appendRecord,
-  buildStatement,
   type Body,
+  buildStatement,
   type LogReplica,
-  openReplica,
   type OrgState,
+  openReplica,
   prepareEntry,
   prepareGenesis,
   signEntry,
   signStatement,
 } from "@cloister/rules";
-import { seededRandom, testKey, testService, type TestKey } from "@cloister/rules/testing";
+import { seededRandom, type TestKey, testKey, testService } from "@cloister/rules/testing";
 import { testClock } from "./test-clock.ts";
 
 /** The log as accounts keeps it: one org, in memory. */

@@ -4,8 +4,8 @@ import {
   CloisterError,
   idBytes,
   publicKeyBytes,
-  roomIdFromBytes,
   type RoomId,
+  roomIdFromBytes,
 } from "@cloister/base";
 import type { HttpPort } from "@cloister/client-core";
 import {
@@ -84,7 +84,10 @@ export class MemoryGateway {
         const { statement } = payload as gatewayV1.SubmitStatementRequest;
         const position = await this.accounts.submit(statement);
         const logRecord = this.accounts.records[position] ?? new Uint8Array(0);
-        return encodeResponse(`${service}/SubmitStatement`, { position: BigInt(position), logRecord });
+        return encodeResponse(`${service}/SubmitStatement`, {
+          position: BigInt(position),
+          logRecord,
+        });
       }
       case "SignIn":
         return this.#signIn(request, payload);
@@ -95,7 +98,10 @@ export class MemoryGateway {
 
   #reserve(): Uint8Array {
     const { logKey, gateway, relay } = this.accounts;
-    const keys = ({ key, natsSigningKey }: typeof gateway | typeof relay): gatewayV1.ServiceKeys => ({
+    const keys = ({
+      key,
+      natsSigningKey,
+    }: typeof gateway | typeof relay): gatewayV1.ServiceKeys => ({
       signingKey: publicKeyBytes(key.publicKey),
       natsSigningKey,
     });
@@ -132,7 +138,8 @@ export class MemoryGateway {
     factors: gatewayV1.Session["factors"],
   ): Promise<Uint8Array> {
     const { org, state, gateway, random } = this.accounts;
-    const deviceId = request.caller?.$case === "deviceId" ? request.caller.value : new Uint8Array(16);
+    const deviceId =
+      request.caller?.$case === "deviceId" ? request.caller.value : new Uint8Array(16);
     const device = [...state.devices.values()].find(({ certificate }) =>
       idBytes(certificate.device).every((byte, index) => byte === deviceId[index]),
     );
@@ -153,11 +160,7 @@ export class MemoryGateway {
     );
   }
 
-  async #session(
-    name: string,
-    request: commonV1.Request,
-    payload: unknown,
-  ): Promise<Uint8Array> {
+  async #session(name: string, request: commonV1.Request, payload: unknown): Promise<Uint8Array> {
     const { org, state, size: at, gateway } = this.accounts;
     if (request.caller?.$case !== "sessionToken") throw new TypeError("a session is wanted");
     const token = request.caller.value;
@@ -196,7 +199,8 @@ export class MemoryGateway {
         const { roomId, leafKey, epoch } = payload as gatewayV1.GrantJoinRequest;
         const room = roomIdFromBytes(roomId);
         const decision = judge(room);
-        if (!decision.allowed) throw refusal(decision.rules.find(({ passed }) => !passed)?.hint ?? "");
+        if (!decision.allowed)
+          throw refusal(decision.rules.find(({ passed }) => !passed)?.hint ?? "");
         const grant = await signGrant(
           org,
           {
@@ -213,11 +217,15 @@ export class MemoryGateway {
           },
           gateway.key,
         );
-        return encodeResponse(`${service}/GrantJoin`, { grant, expiresMs: BigInt(addMs(nowMs, 60_000)) });
+        return encodeResponse(`${service}/GrantJoin`, {
+          grant,
+          expiresMs: BigInt(addMs(nowMs, 60_000)),
+        });
       }
       case "PresentFactor": {
         const { proof: code } = payload as gatewayV1.PresentFactorRequest;
-        if (new TextDecoder().decode(code) !== this.totpCode) throw refusal("present the right code");
+        if (new TextDecoder().decode(code) !== this.totpCode)
+          throw refusal("present the right code");
         const factors = [{ factor: statementsV1.Factor.FACTOR_TOTP, atMs: BigInt(nowMs) }];
         const { sessionKey } = gatewayV1.Session.decode(commonV1.Signed.decode(token).payload);
         const fresh = {
@@ -255,7 +263,12 @@ function decisionMessage(decision: ReturnType<typeof decide>): gatewayV1.Decisio
 }
 
 function refusal(hint: string): Error {
-  return new CloisterError({ kind: "Policy", code: "ERR_POLICY_REFUSED", message: "refused", hint });
+  return new CloisterError({
+    kind: "Policy",
+    code: "ERR_POLICY_REFUSED",
+    message: "refused",
+    hint,
+  });
 }
 
 export function offline(): Error {

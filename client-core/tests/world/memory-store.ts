@@ -1,5 +1,10 @@
-import { assertSealed, type StorePort, type StoreQuery, type StoreWrites } from "@cloister/client-core";
 import type { Sealed } from "@cloister/base";
+import {
+  assertSealed,
+  type StorePort,
+  type StoreQuery,
+  type StoreWrites,
+} from "@cloister/client-core";
 import type { Gate } from "./gate.ts";
 
 /** What is on the "disk": outlives the clients that open it. */
@@ -23,7 +28,10 @@ export function memoryStore(disk: MemoryDisk, gate: Gate): StorePort {
   };
 }
 
-function list(disk: MemoryDisk, { prefix, after, limit }: StoreQuery): { key: string; value: Sealed }[] {
+function list(
+  disk: MemoryDisk,
+  { prefix, after, limit }: StoreQuery,
+): { key: string; value: Sealed }[] {
   return [...disk.rows]
     .filter(([key]) => key.startsWith(prefix) && (after === undefined || key > after))
     .sort(([left], [right]) => (left < right ? -1 : 1))

@@ -50,7 +50,10 @@ interface RelayRoom {
 
 /** What may go wrong on the way, chosen by a test. */
 export interface Faults {
-  publish?: (batch: PublishBatch, count: number) => "ok" | "lose" | "lose-answer" | "stream-full" | "duplicate";
+  publish?: (
+    batch: PublishBatch,
+    count: number,
+  ) => "ok" | "lose" | "lose-answer" | "stream-full" | "duplicate";
   /** The relay dies between append and fence. */
   holdFences?: boolean;
   chunk?: (subject: string) => "ok" | "lose" | "lose-answer";
@@ -117,7 +120,8 @@ export class MemoryRelay {
     if (fault === "lose") return { kind: "timeout" };
     if (fault === "stream-full") return { kind: "stream-full" };
     if (fault === "duplicate") return { kind: "duplicate" };
-    if (batch.records.some(({ messageId }) => this.#ids.has(messageId))) return { kind: "duplicate" };
+    if (batch.records.some(({ messageId }) => this.#ids.has(messageId)))
+      return { kind: "duplicate" };
     if (this.lastOf(batch.fenceSubject) !== batch.fenceSequence) return { kind: "stale-fence" };
     const sequences = batch.records.map(({ payload, messageId }) => {
       this.#ids.add(messageId);
@@ -309,7 +313,8 @@ export class MemoryConnection implements Connection {
     const method = subject.split(".").at(-1) ?? "";
     return this.#gate.cross(`ds ${method}`, async () => {
       if (!this.#isUp) throw offline();
-      if (method === "OpenInbox") this.#positions = relayV1.OpenInboxRequest.decode(payload).positions;
+      if (method === "OpenInbox")
+        this.#positions = relayV1.OpenInboxRequest.decode(payload).positions;
       return this.#relay.handle(method, payload);
     });
   }
@@ -325,7 +330,13 @@ export class MemoryConnection implements Connection {
     });
   }
 
-  publishChunk({ subject, payload }: { subject: string; payload: Uint8Array }): Promise<ChunkOutcome> {
+  publishChunk({
+    subject,
+    payload,
+  }: {
+    subject: string;
+    payload: Uint8Array;
+  }): Promise<ChunkOutcome> {
     return this.#gate.cross("chunk", () => {
       if (!this.#isUp) return { kind: "disconnected" };
       const fault = this.#relay.faults.chunk?.(subject) ?? "ok";

@@ -1,20 +1,16 @@
-import { readFile } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
-import { type RoomId, SecretBytes, type ProjectId } from "@cloister/base";
-import {
-  type Client,
-  type ClientPorts,
-  connect,
-  setup,
-
-} from "@cloister/client-core";
+import { readFile } from "node:fs/promises";
+import { type ProjectId, type RoomId, SecretBytes } from "@cloister/base";
+import { type Client, type ClientPorts, connect, setup } from "@cloister/client-core";
 import { createMemberEngine } from "@cloister/group-engine/member";
 import { createPublicEngine } from "@cloister/group-engine/public";
+import type { MemberEngine } from "@cloister/group-engine/types";
 import { memberWasmHref, publicWasmHref } from "@cloister/group-engine/wasm-paths";
 import type { roomsV1 } from "@cloister/proto";
-import { signHandshake } from "@cloister/rules";
+import { encodeLeafCredential, signHandshake } from "@cloister/rules";
 import { readIdentity } from "../../src/identity/identity.ts";
 import { createSigner } from "../../src/identity/keys.ts";
+import { engineKeyOf, storeKeys } from "../../src/store/keys.ts";
 import { openSealedStore } from "../../src/store/seal-store.ts";
 import { MemoryAccounts } from "./accounts.ts";
 import { Gate } from "./gate.ts";
@@ -59,6 +55,21 @@ export class Player {
     if (identity === undefined) throw new TypeError("nobody's store");
     const signer = createSigner("statement", identity.keys.statement, nativeCrypto());
     return signHandshake(identity.orgId, handshake, signer);
+  }
+
+  /** The group engine with what a disk held, as a thief of it would have. */
+  async engineOf(disk: MemoryDisk): Promise<MemberEngine> {
+    const store = await openSealedStore(this.ports(new Gate(), disk));
+    using identity = await readIdentity(store);
+    if (identity === undefined) throw new TypeError("nobody's store");
+    const { orgId: org, accountId: account, deviceId: device } = identity;
+    const engine = createMemberEngine(memberModule, {
+      leafSecretSeed: identity.keys.leaf.expose((seed) => Uint8Array.from(seed)),
+      credential: encodeLeafCredential({ org, account, device }),
+    });
+    const rows = await store.listAll(storeKeys.engine);
+    engine.restore(rows.map(({ key, value }) => ({ key: engineKeyOf(key), value })));
+    return engine;
   }
 
   async open(gate = new Gate(), disk = this.disk): Promise<Client> {
