@@ -1,5 +1,6 @@
 import { type GroupId, idBytes } from "@cloister/base";
-import type { Client, Room, RoomNotice } from "@cloister/client-core";
+import { type Client, connect, type Room, type RoomNotice } from "@cloister/client-core";
+import type { MemberEngine } from "@cloister/group-engine/types";
 import { fenceSubject, relayV1, roomSubject, roomsV1, userNkeyFromBytes } from "@cloister/proto";
 import { parseHandshake, roomAt } from "@cloister/rules";
 import { describe, expect, it } from "vitest";
@@ -165,7 +166,7 @@ describe("a hostile network, relay or member", () => {
     await using world = new World();
     const { alice, alicePlayer, den } = await pair(world);
     await alice[Symbol.asyncDispose]();
-    for (const key of [...alicePlayer.disk.rows.keys()]) {
+    for (const key of alicePlayer.disk.rows.keys()) {
       if (key.startsWith("engine/")) alicePlayer.disk.rows.delete(key);
     }
     world.relay.rooms.delete(den.id);
@@ -192,6 +193,36 @@ describe("a hostile network, relay or member", () => {
     expect(den.status().phase.kind).toBe("active");
   });
 
+  it("a member's false confirmation neither ends a newcomer's room nor silences the others", async () => {
+    await using world = new World();
+    const alicePlayer = await world.found();
+    const alice = await alicePlayer.open();
+    const { room } = await world.room(alice);
+    const den = await alice.room(room);
+    const liar = await world.invite(alice, room, "Bob");
+    let isLying = false;
+    const ports = liar.ports();
+    const bob = await connect({
+      ...ports,
+      engine: async (options) => liarsEngine(await ports.engine(options), () => isLying),
+    });
+    world.clients.add(bob);
+    const bobs = await bob.room(room);
+    await until(() => bobs.status().phase.kind === "active", "bob is confirmed");
+    await Promise.all([den.flushed(), bobs.flushed()]);
+    const carolPlayer = await world.invite(alice, room, "Carol");
+    await alice[Symbol.asyncDispose]();
+    isLying = true;
+    const spoken = world.relay.stream.length;
+    const carol = await carolPlayer.open();
+    const carols = await carol.room(room);
+    await until(() => world.relay.stream.length > spoken + 1, "bob has said his lie");
+    await carols.caughtUp();
+    expect(carols.status().phase.kind).toBe("awaiting-confirmation");
+    await alicePlayer.open();
+    await until(() => carols.status().phase.kind === "active", "alice tells the truth");
+  });
+
   it("refuses a GroupInfo of an epoch that is already past", async () => {
     await using world = new World();
     const { bob, bobPlayer, bobs, den } = await pair(world);
@@ -201,7 +232,7 @@ describe("a hostile network, relay or member", () => {
     const old = { epoch: 1n, groupInfo: room?.groupInfo ?? new Uint8Array(0) };
     await bob[Symbol.asyncDispose]();
     // The device has lost its ratchets, and the relay offers an old key.
-    for (const key of [...bobPlayer.disk.rows.keys()]) {
+    for (const key of bobPlayer.disk.rows.keys()) {
       if (key.startsWith("engine/")) bobPlayer.disk.rows.delete(key);
     }
     world.relay.faults.answer = (method, answer) => {
@@ -228,7 +259,7 @@ describe("a hostile network, relay or member", () => {
     await using world = new World();
     const { bob, bobPlayer, den } = await pair(world);
     await bob[Symbol.asyncDispose]();
-    for (const key of [...bobPlayer.disk.rows.keys()]) {
+    for (const key of bobPlayer.disk.rows.keys()) {
       if (key.startsWith("engine/")) bobPlayer.disk.rows.delete(key);
     }
     const client = await bobPlayer.open();
@@ -294,11 +325,11 @@ describe("a hostile network, relay or member", () => {
       .map(({ payload }) => roomsV1.RoomRecord.decode(payload).content)
       .flatMap((content) => (content?.$case === "sealed" ? [content.value] : []));
     const afterRemoval = records.at(-1) ?? new Uint8Array(0);
-    expect(() => engine.open(group, afterRemoval)).toThrow();
+    expect(() => engine.open(group, afterRemoval)).toThrow(/epoch|inactive|no longer a member/);
     const commit = parseHandshake(world.relay.rooms.get(den.id)?.handshakes.at(-1) ?? afterRemoval);
     expect(engine.stage(group, commit.message.commit).removesOwnLeaf).toBe(true);
     engine.mergeStaged(group);
-    expect(() => engine.open(group, afterRemoval)).toThrow();
+    expect(() => engine.open(group, afterRemoval)).toThrow(/epoch|inactive|no longer a member/);
     expect(den.members().map(({ name }) => name)).toEqual(["Alice"]);
   });
 
@@ -336,6 +367,18 @@ function groupOf(world: World, { id }: Room): GroupId {
   const fact = roomAt(world.accounts.state, { room: id, at: world.accounts.size });
   if (fact === undefined) throw new Error("no such room");
   return fact.groupId;
+}
+
+/** The engine of a member who says of his epochs whatever he likes. */
+function liarsEngine(engine: MemberEngine, isLying: () => boolean): MemberEngine {
+  return new Proxy(engine, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== "function") return value;
+      if (name === "epochAuthenticator" && isLying()) return () => new Uint8Array(32);
+      return value.bind(target);
+    },
+  });
 }
 
 /** A commit of Bob's own making with a flipped confirmation tag, signed as a whole by his device. */

@@ -1,5 +1,4 @@
 import {
-  FILE_CHUNK_BYTES,
   FILE_SEGMENT_BYTES,
   FILE_SEGMENT_TAG_BYTES,
   FILE_SEGMENTS_PER_MESSAGE,
@@ -42,5 +41,3 @@ export function chunkWireBytes(index: number, lengthBytes: number): number {
   const { lengthBytes: plain } = chunkPlainRange(index, lengthBytes);
   return plain + count * FILE_SEGMENT_TAG_BYTES + (index === 0 ? FILE_HEADER_BYTES : 0);
 }
-
-export const MAX_CHUNK_WIRE_BYTES = FILE_CHUNK_BYTES + FILE_HEADER_BYTES;

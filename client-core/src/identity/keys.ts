@@ -8,7 +8,7 @@ import {
   SecretBytes,
   type Signer,
 } from "@cloister/base";
-import { type statementsV1, type UserNkey, userNkeyFromBytes } from "@cloister/proto";
+import type { statementsV1 } from "@cloister/proto";
 import type { CryptoPort } from "../ports.ts";
 
 const SEED_BYTES = 32;
@@ -56,10 +56,6 @@ export function createSigner<Role extends KeyRole>(
     publicKey,
     sign: async (input) => seed.expose((bytes) => crypto.ed25519Sign(bytes, input)),
   };
-}
-
-export function nkeyOf(keys: DeviceKeys, crypto: PublicOf): UserNkey {
-  return userNkeyFromBytes(rawPublicKey(keys.nkey, crypto));
 }
 
 /** What the log is to certify. Never expires: an end is stated by DeviceRevoked. */

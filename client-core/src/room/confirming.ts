@@ -7,7 +7,7 @@ import { leafIdentity, otherAccounts, type RoomContext } from "./context.ts";
 import { nameOf } from "./naming.ts";
 import { enqueue } from "./sending.ts";
 import type { RoomState } from "./state.ts";
-import { andThen, type RoomStep, stay, stop, withDurable } from "./steps.ts";
+import { andThen, type RoomStep, stay, withDurable } from "./steps.ts";
 
 /**
  * A newcomer waits to hear that another account is in the same epoch (rule 10). Whoever is online
@@ -54,7 +54,10 @@ export function onConfirmation(
   context: RoomContext,
 ): RoomStep {
   const { account, confirmed } = said;
-  const { confirmDue, phase, authenticators } = state.durable;
+  const { confirmDue, phase } = state.durable;
+  // Whoever's words open here has this group's secrets: a wrong authenticator is a lie of his, and
+  // shows no other group. It neither ends the room nor takes the word from those who tell the truth.
+  if (!isKnownEpoch(state, confirmed)) return stay(state);
   if (phase === "active") {
     const isSaid =
       confirmDue !== undefined &&
@@ -62,13 +65,18 @@ export function onConfirmation(
       confirmed.epoch >= confirmDue.epoch;
     return stay(isSaid ? withDurable(state, { confirmDue: undefined }) : state);
   }
-  if (phase !== "confirming" || account === context.account) return stay(state);
-  const known = authenticators.find(({ epoch }) => epoch === confirmed.epoch);
-  if (known === undefined) return stay(state);
-  if (!equalBytes(known.value, confirmed.epochAuthenticator)) {
-    return stop(state, "ERR_ROOM_FORK", "a member is in another group of the same epoch");
-  }
+  // A leaf that the log no longer entitles may be all that an old key of the room still holds.
+  const isWaitedFor = otherAccounts(context, state.room, state.roster).includes(account);
+  if (phase !== "confirming" || !isWaitedFor) return stay(state);
   return stay(withDurable(state, { phase: "active" }), { kind: "changed" });
+}
+
+function isKnownEpoch(
+  { durable }: RoomState,
+  { epoch, epochAuthenticator }: roomsV1.EpochConfirmed,
+): boolean {
+  const known = durable.authenticators.find((kept) => kept.epoch === epoch);
+  return known !== undefined && equalBytes(known.value, epochAuthenticator);
 }
 
 /** Those waited for may all have left meanwhile. */

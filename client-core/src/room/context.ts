@@ -1,4 +1,4 @@
-import type { AccountId, DeviceId, GroupId, OrgId, RoomId, Sha256 } from "@cloister/base";
+import type { AccountId, DeviceId, OrgId, RoomId, Sha256 } from "@cloister/base";
 import type { GroupMember } from "@cloister/group-engine/types";
 import { roomSubject, type UserNkey } from "@cloister/proto";
 import {
@@ -45,10 +45,6 @@ export function isLogFresh({ log, nowMs }: RoomContext): boolean {
 
 export function roomFact(context: RoomContext, room: RoomId): RoomFact | undefined {
   return roomAt(context.log.state, { room, at: context.log.size });
-}
-
-export function roomGroupId(context: RoomContext, room: RoomId): GroupId | undefined {
-  return roomFact(context, room)?.groupId;
 }
 
 /** The log gives this account a role in the room, and this very device is live. */

@@ -29,7 +29,7 @@ import type {
   RoomNames,
 } from "./state.ts";
 
-/** The stored forms of a room, version 1. docs/adr/0005 lists them; golden bytes in rows.test.ts. */
+/** The stored forms of a room, version 1. docs/adr/0006 lists them; golden bytes in rows.test.ts. */
 
 const phases: readonly DurablePhase[] = [
   "absent",
