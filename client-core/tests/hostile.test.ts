@@ -301,6 +301,29 @@ describe("a hostile network, relay or member", () => {
     expect(alicePlayer.disk.rows.has("log/conflict")).toBe(true);
   });
 
+  it("seals nothing under a log that is shorter than one a member has shown", async () => {
+    await using world = new World();
+    const { alice, den, bobs } = await pair(world);
+    world.relay.faults.answer = (method, answer) => {
+      if (method !== "GetLog") return answer;
+      const { checkpoint } = relayV1.GetLogResponse.decode(answer);
+      // An older head would be noticed at once: so the newest, and none of what it is made of.
+      return relayV1.GetLogResponse.encode({ checkpoint, records: [] }).finish();
+    };
+    await alice.org.createProject("hidden from Bob");
+    await (await den.send("under the newer log")).stored;
+    await until(async () => (await texts(bobs)).length === 1, "bob reads it");
+    let isStored = false;
+    const sent = await bobs.send("not yet");
+    const stored = sent.stored.then(() => {
+      isStored = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(isStored).toBe(false);
+    world.relay.faults = {};
+    await stored;
+  });
+
   it("[F21] a removed member is told, cannot write, and cannot open what follows with his whole state", async () => {
     await using world = new World();
     const { alice, bob, bobPlayer, den, bobs } = await pair(world);

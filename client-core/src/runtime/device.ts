@@ -443,8 +443,11 @@ export class Device {
       this.fetchLog();
       return;
     }
-    this.#logCheckedMs = parseEpochMs(this.#options.ports.clock.now());
-    for (const room of this.#rooms.keys()) await this.#step(room, { kind: "log-checked" });
+    // A longer log was shown than this answer brought: nothing is sealed under the shorter one (rule 4).
+    const isWithheld = replica.size < newest.size || replica.pins.length > 0;
+    this.#logCheckedMs = isWithheld ? -1 : parseEpochMs(this.#options.ports.clock.now());
+    const kind = isWithheld ? "log-failed" : "log-checked";
+    for (const room of this.#rooms.keys()) await this.#step(room, { kind });
   }
 
   async #takeCheckpoint(checkpoint: Verified<CheckpointView>): Promise<void> {
@@ -454,6 +457,8 @@ export class Device {
     }
     if (step.kind === "conflict") throw step.error;
     this.#log = step.state;
-    if (isAhead) this.fetchLog();
+    if (!isAhead) return;
+    this.#logCheckedMs = -1;
+    this.fetchLog();
   }
 }
