@@ -1,3 +1,4 @@
+import { shortId } from "@cloister/base";
 import type { RoomMessage } from "@cloister/client-core";
 import { formatBytes, printable, printableLine } from "./output.ts";
 
@@ -7,7 +8,7 @@ const CONTINUATION = "\n    ";
 /** One message for a person: time in UTC, who, what. */
 export function messageText(message: RoomMessage): string {
   const time = new Date(message.sentAt).toISOString().slice(0, 16).replace("T", " ");
-  const who = printableLine(message.personName ?? message.account.slice(0, 13));
+  const who = printableLine(message.personName ?? shortId(message.account));
   return `${time}  ${who}: ${bodyText(message.body)}`;
 }
 

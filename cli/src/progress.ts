@@ -1,3 +1,4 @@
+import type { TransferProgress } from "@cloister/client-core";
 import type { Io } from "./io.ts";
 import { formatBytes } from "./output.ts";
 
@@ -6,46 +7,52 @@ const REDRAW_MS = 100;
 /** Without a terminal a line now and then tells that it goes on. */
 const LINE_MS = 5_000;
 
-/** Progress on stderr of what takes over a second. Ends its line when disposed. */
+/** Progress of a transfer on stderr. Ends its line when disposed. */
 export class ProgressBar implements Disposable {
   readonly #io: Io;
   readonly #label: string;
   readonly #startedMs = Date.now();
-  #drawnMs = 0;
+  readonly #isTerminal: boolean;
+  #drawnMs: number;
   #isDrawn = false;
+  #isResumeTold = false;
 
   constructor(io: Io, label: string) {
     this.#io = io;
     this.#label = label;
+    this.#isTerminal = io.stderr.isTTY === true;
+    this.#drawnMs = this.#isTerminal ? 0 : this.#startedMs;
   }
 
-  update(done: number, total: number): void {
+  update(progress: TransferProgress): void {
+    this.#tellResume(progress.resumedBytes);
     const now = Date.now();
-    const isTerminal = this.#io.stderr.isTTY === true;
-    const pauseMs = isTerminal ? REDRAW_MS : LINE_MS;
-    const isEnd = done >= total;
-    if (now - this.#drawnMs < pauseMs && !(isEnd && this.#isDrawn)) return;
-    if (!isTerminal && this.#drawnMs === 0 && !isEnd) {
-      this.#drawnMs = now;
-      return;
-    }
+    const isEnd = this.#isDrawn && progress.doneBytes >= progress.totalBytes;
+    if (now - this.#drawnMs < (this.#isTerminal ? REDRAW_MS : LINE_MS) && !isEnd) return;
     this.#drawnMs = now;
     this.#isDrawn = true;
-    this.#io.stderr.write(
-      isTerminal ? `\r\u001b[K${this.#line(done, total)}` : `${this.#line(done, total)}\n`,
-    );
+    const line = this.#line(progress);
+    this.#io.stderr.write(this.#isTerminal ? `\r\u001b[K${line}` : `${line}\n`);
   }
 
   [Symbol.dispose](): void {
-    if (this.#isDrawn && this.#io.stderr.isTTY === true) this.#io.stderr.write("\n");
+    if (this.#isDrawn && this.#isTerminal) this.#io.stderr.write("\n");
   }
 
-  #line(done: number, total: number): string {
-    const share = total === 0 ? 1 : Math.min(1, done / total);
+  #tellResume(resumedBytes: number): void {
+    if (this.#isResumeTold || resumedBytes === 0) return;
+    this.#isResumeTold = true;
+    this.#io.stderr.write(`${this.#label}: goes on after ${formatBytes(resumedBytes)}\n`);
+  }
+
+  /** The rate counts what this try has moved. */
+  #line({ doneBytes, totalBytes, resumedBytes }: TransferProgress): string {
+    const share = totalBytes === 0 ? 1 : Math.min(1, doneBytes / totalBytes);
     const filled = Math.round(share * BAR_CHARS);
     const seconds = (Date.now() - this.#startedMs) / 1000;
-    const rate = seconds > 0.2 ? `  ${formatBytes(Math.round(done / seconds))}/s` : "";
+    const moved = Math.round(Math.max(0, doneBytes - resumedBytes) / seconds);
+    const rate = seconds > 0.2 ? `  ${formatBytes(moved)}/s` : "";
     const bar = `${"#".repeat(filled)}${".".repeat(BAR_CHARS - filled)}`;
-    return `${this.#label} [${bar}] ${Math.floor(share * 100)} %  ${formatBytes(done)}${rate}`;
+    return `${this.#label} [${bar}] ${Math.floor(share * 100)} %  ${formatBytes(doneBytes)}${rate}`;
   }
 }

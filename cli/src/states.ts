@@ -1,3 +1,4 @@
+import { type AccountId, shortId } from "@cloister/base";
 import type { Client, MessageState, RoomPhase, WaitReason } from "@cloister/client-core";
 import { printableLine } from "./output.ts";
 
@@ -54,8 +55,8 @@ export function phaseText(client: Client, phase: RoomPhase): string {
   }
 }
 
-function confirmationText(client: Client, accounts: readonly string[]): string {
-  const names = new Map(client.org.members().map(({ account, name }) => [String(account), name]));
-  const people = accounts.map((account) => names.get(account) ?? account.slice(0, 13));
+function confirmationText(client: Client, accounts: readonly AccountId[]): string {
+  const names = new Map(client.org.members().map(({ account, name }) => [account, name]));
+  const people = accounts.map((account) => names.get(account) ?? shortId(account));
   return `${printableLine(people.join(" or "))} must come online once to confirm you`;
 }

@@ -60,7 +60,7 @@ async function upload(
   using bar = new ProgressBar(io, printableLine(source.name));
   return await room.sendFile(source, {
     signal: io.signal,
-    onProgress: ({ doneBytes, totalBytes }) => bar.update(doneBytes, totalBytes),
+    onProgress: (progress) => bar.update(progress),
   });
 }
 
@@ -109,7 +109,7 @@ async function download(
   using bar = new ProgressBar(io, printableLine(info.name));
   return await room.getFile(info.id, sink, {
     signal: io.signal,
-    onProgress: ({ doneBytes, totalBytes }) => bar.update(doneBytes, totalBytes),
+    onProgress: (progress) => bar.update(progress),
   });
 }
 

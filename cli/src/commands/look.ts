@@ -1,3 +1,4 @@
+import { type DeviceId, shortId } from "@cloister/base";
 import type { Client, RoomStatus } from "@cloister/client-core";
 import { formatTable, printableLine, printResult } from "../output.ts";
 import { withClient } from "../session.ts";
@@ -54,7 +55,7 @@ export function addLookCommands({ program, io }: CommandContext): void {
             String(position),
             new Date(time).toISOString(),
             kind.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
-            by === undefined ? firstText(position, text) : `by ${names.get(by) ?? by.slice(0, 12)}`,
+            by === undefined ? firstText(position, text) : `by ${names.get(by) ?? shortId(by)}`,
           ]),
         ),
       });
@@ -96,7 +97,7 @@ function whoamiText(client: Client): string {
 }
 
 function roomLine(client: Client, room: RoomStatus): string {
-  const name = printableLine(room.name ?? room.id.slice(0, 13));
+  const name = printableLine(room.name ?? shortId(room.id));
   const queued = room.queuedMessages > 0 ? `, ${room.queuedMessages} queued` : "";
   return `    ${name}  (${room.role ?? "no role"}; ${phaseText(client, room.phase)}${queued})`;
 }
@@ -107,7 +108,7 @@ function firstText(position: bigint, text: string): string {
 }
 
 /** The person behind each device, as far as a name is known. */
-function namesOfDevices(client: Client): ReadonlyMap<string, string> {
+function namesOfDevices(client: Client): ReadonlyMap<DeviceId, string> {
   const known = client.org
     .members()
     .flatMap(({ name, devices }) =>
