@@ -3,34 +3,30 @@ import { readdir, readFile } from "node:fs/promises";
 import { connect as connectTcp } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
-import { startNats } from "@cloister/testkit";
 import { jetstream } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
 import { scaleOf } from "../src/harness/scale.ts";
 import { SideProcess } from "../src/harness/side-process.ts";
 import { compareSides, sideModule, startSide } from "../src/harness/starting.ts";
-import { addPlainUser } from "../src/servers/plain-nats.ts";
-import { createPlainStream, plainStream } from "../src/servers/plain-streams.ts";
+import { plainStream, startPlainServer } from "../src/servers/plain-streams.ts";
 import { connectPlain } from "../src/servers/plain-user.ts";
 
 test("the plain sides get TLS 1.3, a ciphered store and fsync before each acknowledgement", async () => {
-  await using nats = await startNats();
-  const user = await addPlainUser(nats);
-  await createPlainStream(user);
+  await using server = await startPlainServer();
+  const { user, nats } = server;
+  const port = Number(new URL(user.url).port);
+  expect(await agreedTls(port, user.caPem)).toBe("TLSv1.3");
 
-  expect(await agreedTls(nats.port, user.caPem)).toBe("TLSv1.3");
-
-  const state: unknown = await (await fetch(`${nats.monitorUrl}/jsz?config=1`)).json();
-  expect(state).toMatchObject({ config: { sync_always: true } });
+  expect(await readFile(nats.configFile, "utf8")).toMatch(/jetstream \{.*sync_interval: always/);
 
   const connection = await connectPlain(user);
   const marker = "marker-that-must-not-lie-on-the-disk";
   await jetstream(connection).publish(`${plainStream.subject}.test`, marker);
   await connection.close();
   await nats.process.stop();
-  const stored = await filesBelow(join(nats.dataDir, "jetstream"));
-  expect(stored.some(({ path }) => path.endsWith(".blk"))).toBe(true);
-  expect(stored.filter(({ bytes }) => bytes.includes(marker))).toEqual([]);
+  const files = await filesBelow(nats.dataDir);
+  expect(files.some(({ path }) => path.endsWith(".blk"))).toBe(true);
+  expect(files.filter(({ bytes }) => bytes.includes(marker))).toEqual([]);
 });
 
 test("a side runs in its own process, measures itself and tells its peak of memory", async () => {
@@ -51,7 +47,7 @@ test("a side that cannot start says why", async () => {
   const started = SideProcess.start({
     name: "plain-batch",
     module: sideModule("plain-batch"),
-    setup: { user: { url: "tls://127.0.0.1:1", caPem: "", jwt: "", seed: new Uint8Array(32) } },
+    setup: { user: { url: "tls://127.0.0.1:1", caPem: "" } },
   });
   await expect(started).rejects.toThrow(/plain-batch: /);
 });

@@ -17,6 +17,9 @@ export interface PlainNats extends AsyncDisposable {
   readonly url: string;
   readonly authority: CertificateAuthority;
   readonly process: NatsProcess;
+  readonly configFile: string;
+  /** What its holder sees on the disk. */
+  readonly dataDir: string;
 }
 
 /**
@@ -30,11 +33,12 @@ export async function startPlainNats(options: { signal?: AbortSignal } = {}): Pr
   const tls = await writeTls(dir, authority);
   const port = await freePort();
   const configFile = join(dir, "nats.conf");
+  const dataDir = join(dir, "data");
   const lines = [
     `listen: "127.0.0.1:${port}"`,
     `max_payload: ${NATS_MAX_PAYLOAD_BYTES}`,
     `tls { cert_file: "${tls.certFile}", key_file: "${tls.keyFile}", min_version: "1.3" }`,
-    `jetstream { store_dir: "${dir}/data", sync_interval: always, cipher: aes, key: $JS_KEY }`,
+    `jetstream { store_dir: "${dataDir}", sync_interval: always, cipher: aes, key: $JS_KEY }`,
   ];
   await writeFile(configFile, lines.join("\n"), { mode: 0o600 });
   const environment = { JS_KEY: `k${randomBytes(32).toString("hex")}` };
@@ -45,6 +49,8 @@ export async function startPlainNats(options: { signal?: AbortSignal } = {}): Pr
     url: `tls://127.0.0.1:${port}`,
     authority,
     process: server,
+    configFile,
+    dataDir,
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
       await rm(dir, { recursive: true, force: true });

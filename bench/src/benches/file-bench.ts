@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { startNats } from "@cloister/testkit";
 import type { Bench, BenchContext } from "../bench.ts";
 import { type BuiltSides, buildClientSides } from "../harness/built-sides.ts";
 import type { Figure } from "../harness/figure.ts";
@@ -9,8 +8,7 @@ import { SideProcess } from "../harness/side-process.ts";
 import { compareSides, sideModule } from "../harness/starting.ts";
 import { makeBox } from "../servers/box.ts";
 import { foundRoom, type RoomOfTwo } from "../servers/people.ts";
-import { addPlainUser } from "../servers/plain-nats.ts";
-import { createPlainStream, plainStream } from "../servers/plain-streams.ts";
+import { plainStream, startPlainServer } from "../servers/plain-streams.ts";
 import type { PlainUser } from "../servers/plain-user.ts";
 import type { ClientFileSetup } from "../sides/client-file.side.ts";
 import { type FileJob, MIB } from "../sides/file-job.ts";
@@ -44,11 +42,9 @@ export function fileBench(direction: Direction): Bench {
       await using box = await makeBox();
       await box.start();
       const people = await foundRoom(box);
-      await using nats = await startNats();
-      const user = await addPlainUser(nats);
-      await createPlainStream(user);
+      await using plain = await startPlainServer();
       await using built = await buildClientSides();
-      const world: FileWorld = { direction, folder: box.folder, people, user, built };
+      const world: FileWorld = { direction, folder: box.folder, people, user: plain.user, built };
       return [...(await speeds(world, context)), await memory(world, context)];
     },
   };

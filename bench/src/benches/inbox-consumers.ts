@@ -1,12 +1,12 @@
-import { startNats, type TestNats } from "@cloister/testkit";
+import { readFile } from "node:fs/promises";
+import type { PlainNats } from "@cloister/testkit";
 import { AckPolicy, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Bench, BenchContext } from "../bench.ts";
 import type { Figure } from "../harness/figure.ts";
 import { windowed } from "../harness/windowed.ts";
 import { type InboxLayout, inboxLayouts, type Membership } from "../servers/inbox-layout.ts";
-import { addPlainUser } from "../servers/plain-nats.ts";
-import { createPlainStream, plainStream } from "../servers/plain-streams.ts";
+import { plainStream, startPlainServer } from "../servers/plain-streams.ts";
 import { connectPlain, type PlainUser } from "../servers/plain-user.ts";
 import { MIB } from "../sides/file-job.ts";
 
@@ -57,9 +57,8 @@ async function measure(
   membership: Membership,
   { scale, progress }: BenchContext,
 ): Promise<Measured> {
-  await using nats = await startNats();
-  const user = await addPlainUser(nats);
-  await createPlainStream(user);
+  await using server = await startPlainServer();
+  const { user, nats } = server;
   const consumers = layout.consumers(membership);
   progress(`${layout.name}: ${consumers.length} consumers`);
   const createSeconds = await create(user, consumers);
@@ -109,7 +108,7 @@ async function publish(user: PlainUser, membership: Membership, count: number): 
 }
 
 /** From the start of the process until the stream is back with every consumer. */
-async function restart(nats: TestNats, user: PlainUser, consumers: number): Promise<number> {
+async function restart(nats: PlainNats, user: PlainUser, consumers: number): Promise<number> {
   await nats.process.stop();
   const start = performance.now();
   await nats.process.start();
@@ -129,10 +128,12 @@ async function untilConsumers(connection: NatsConnection, count: number): Promis
   }
 }
 
-async function residentBytes(nats: TestNats): Promise<number> {
-  const answer: unknown = await (await fetch(`${nats.monitorUrl}/varz`)).json();
-  if (typeof answer === "object" && answer !== null && "mem" in answer) return Number(answer.mem);
-  throw new Error("nats-server does not say how much memory it holds");
+/** Linux: what the server's process holds. */
+async function residentBytes({ process: server }: PlainNats): Promise<number> {
+  const status = await readFile(`/proc/${server.pid ?? 0}/status`, "utf8");
+  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? [];
+  if (kib === undefined) throw new Error("the kernel does not say how much memory it holds");
+  return Number(kib) * 1_024;
 }
 
 function subjectOf(room: number): string {

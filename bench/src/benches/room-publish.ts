@@ -1,11 +1,9 @@
-import { startNats } from "@cloister/testkit";
 import type { Bench } from "../bench.ts";
 import { buildClientSides } from "../harness/built-sides.ts";
 import { compareSides, startSide } from "../harness/starting.ts";
 import { makeBox } from "../servers/box.ts";
 import { foundRoom } from "../servers/people.ts";
-import { addPlainUser } from "../servers/plain-nats.ts";
-import { createPlainStream, plainStream } from "../servers/plain-streams.ts";
+import { plainStream, startPlainServer } from "../servers/plain-streams.ts";
 import type { ClientSendSetup } from "../sides/client-send.side.ts";
 import type { MegolmSetup } from "../sides/megolm.side.ts";
 import type { PlainBatchSetup } from "../sides/plain-batch.side.ts";
@@ -23,9 +21,7 @@ export const roomPublish: Bench = {
     await box.start();
     const { alice: person, room } = await foundRoom(box);
     context.progress("two people in a room");
-    const nats = closing.use(await startNats());
-    const user = await addPlainUser(nats);
-    await createPlainStream(user);
+    const { user } = closing.use(await startPlainServer());
     const built = closing.use(await buildClientSides());
     const ours = await startSide<ClientSendSetup>(closing, {
       name: "client-send",

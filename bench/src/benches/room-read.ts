@@ -1,4 +1,3 @@
-import { startNats } from "@cloister/testkit";
 import type { Bench } from "../bench.ts";
 import { buildClientSides } from "../harness/built-sides.ts";
 import type { Contender } from "../harness/pair.ts";
@@ -6,8 +5,7 @@ import type { SideProcess } from "../harness/side-process.ts";
 import { compareSides, startSide } from "../harness/starting.ts";
 import { makeBox } from "../servers/box.ts";
 import { foundRoom } from "../servers/people.ts";
-import { addPlainUser } from "../servers/plain-nats.ts";
-import { createPlainStream, plainStream } from "../servers/plain-streams.ts";
+import { plainStream, startPlainServer } from "../servers/plain-streams.ts";
 import type { ClientReadSetup } from "../sides/client-read.side.ts";
 import type { ClientSendSetup } from "../sides/client-send.side.ts";
 import type { MegolmSetup } from "../sides/megolm.side.ts";
@@ -71,9 +69,7 @@ async function startPlainReader(
   closing: AsyncDisposableStack,
   count: number,
 ): Promise<SideProcess> {
-  const nats = closing.use(await startNats());
-  const user = await addPlainUser(nats);
-  await createPlainStream(user);
+  const { user } = closing.use(await startPlainServer());
   const subject = `${plainStream.subject}.messages`;
   const sender = await startSide<PlainBatchSetup>(closing, {
     name: "plain-batch",

@@ -1,22 +1,14 @@
-import { connectNats, NkeyPair } from "@cloister/server-kit";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { connect } from "@nats-io/transport-node";
 
 /** What a side's process is told in order to connect. */
 export interface PlainUser {
   readonly url: string;
   readonly caPem: string;
-  readonly jwt: string;
-  /** 32 bytes; of a key that lives as long as the bench. */
-  readonly seed: Uint8Array;
 }
 
-export async function connectPlain(user: PlainUser): Promise<NatsConnection> {
-  return await connectNats({
-    servers: [user.url],
-    caPem: user.caPem,
-    signer: NkeyPair.fromSeedBytes("user", user.seed),
-    currentJwt: () => user.jwt,
-    name: "plain",
-    maxReconnectAttempts: 0,
-  });
+/** As the client connects: TLS 1.3, the server's certificate checked against its own authority. */
+export async function connectPlain({ url, caPem }: PlainUser): Promise<NatsConnection> {
+  const tls: { ca: string; minVersion: string } = { ca: caPem, minVersion: "TLSv1.3" };
+  return await connect({ servers: [url], tls, name: "plain", timeout: 10_000 });
 }
