@@ -100,7 +100,7 @@ describe("sqlite store", () => {
   });
 
   it("[F90] says that the disk is full, keeps what it has, and goes on when there is space", async () => {
-    await using store = SqliteStore.open(path, { maxPages: 40 });
+    await using store = SqliteStore.open(path, { maxPages: 12 });
     const put = (key: string, lengthBytes: number) =>
       store.transaction({ puts: [{ key, value: sealedValue(lengthBytes) }], deletes: [] });
     put("kept", 20_000);

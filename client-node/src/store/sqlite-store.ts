@@ -13,6 +13,7 @@ import { clientNodeErrors } from "../errors.ts";
 
 /** The layout of the file itself; values carry versions of their own. */
 const SCHEMA_VERSION = 1;
+const PAGE_BYTES = 16_384;
 
 /**
  * Sealed values in one SQLite file, opened under its exclusive lock: a second client of the same
@@ -44,6 +45,9 @@ export class SqliteStore implements StorePort {
         database.exec(`PRAGMA max_page_count = ${Math.floor(options.maxPages)}`);
       }
       chmodSync(path, 0o600);
+      // Before the first page is written. A batch of 400 KiB and a ratchet of 3 KiB both take a third
+      // of the time that 4 KiB pages take (docs/benchmarks.md).
+      database.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
       database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;");
       database.exec("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");
       // Takes the exclusive lock at once, and keeps it.
