@@ -255,6 +255,32 @@ describe("a hostile network, relay or member", () => {
     });
   });
 
+  it("follows a room over lost fences, however few handshakes one answer holds", async () => {
+    await using world = new World();
+    const { bob, bobPlayer, den } = await pair(world);
+    await bob[Symbol.asyncDispose]();
+    const before = world.relay.stream.length;
+    for (let count = 0; count < 3; count += 1) await den.renewKeys();
+    const { stream } = world.relay;
+    const fences = stream.filter(
+      ({ sequence, subject }) => sequence > before && subject === fenceSubject(den.id),
+    );
+    // All but the last are lost: of three handshakes, one fence tells.
+    for (const lost of fences.slice(0, -1)) {
+      stream[stream.indexOf(lost)] = { ...lost, payload: Uint8Array.of(1) };
+    }
+    world.relay.faults.answer = (method, answer) => {
+      if (method !== "GetHandshakes") return answer;
+      const stored = relayV1.GetHandshakesResponse.decode(answer);
+      const handshakes = stored.handshakes.slice(0, 1);
+      return relayV1.GetHandshakesResponse.encode({ ...stored, handshakes }).finish();
+    };
+    const bobs = await (await bobPlayer.open()).room(den.id);
+    await until(() => bobs.status().epoch === den.status().epoch, "bob follows");
+    await (await bobs.send("here again")).stored;
+    await until(async () => (await texts(den)).includes("here again"), "it arrives");
+  });
+
   it("resyncs by itself when the ratchets are lost, and loses nothing that comes after", async () => {
     await using world = new World();
     const { bob, bobPlayer, den } = await pair(world);

@@ -55,7 +55,11 @@ export type RoomEvent =
       readonly freshId: string;
       readonly outcome: PublishOutcome;
     }
-  | { readonly kind: "handshakes"; readonly records: readonly Uint8Array[] }
+  | {
+      readonly kind: "handshakes";
+      readonly fromIndex: bigint;
+      readonly records: readonly Uint8Array[];
+    }
   | { readonly kind: "handshakes-failed" }
   | { readonly kind: "staged"; readonly staged: StagedCommit }
   | { readonly kind: "stage-failed"; readonly code: string }

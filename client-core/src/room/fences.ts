@@ -48,16 +48,18 @@ export function meetFence(
 /** The relay's answer: the handshakes from the next one on. */
 export function onHandshakes(
   state: RoomState,
-  records: readonly Uint8Array[],
+  { fromIndex, records }: { readonly fromIndex: bigint; readonly records: readonly Uint8Array[] },
   context: RoomContext,
 ): RoomStep {
   const { work } = state;
   const { group } = state.durable;
   if (work.kind !== "fence" || group === undefined) return stay(state);
-  const wanted = Number(work.target - group.index);
+  // Asked twice, answered twice: what belongs to an earlier question would be taken for a fork.
+  if (work.rest !== undefined || fromIndex !== group.index + 1n) return stay(state);
   // The fence is published after the append; a relay that just came back may lag behind it.
-  if (records.length < wanted) return retryLater(state);
-  const rest = records.slice(0, wanted);
+  if (records.length === 0) return retryLater(state);
+  // One answer holds what fits a message: whoever was away long asks again after it.
+  const rest = records.slice(0, Number(work.target - group.index));
   return takeNext({ ...state, work: { ...work, rest } }, context);
 }
 
@@ -74,8 +76,11 @@ function takeNext(state: RoomState, context: RoomContext): RoomStep {
   const { work } = state;
   if (work.kind !== "fence") return stay(state);
   const [record] = work.rest ?? [];
-  if (record === undefined) return passFence(state);
   const { group } = state.durable;
+  if (record === undefined) {
+    if ((group?.index ?? 0n) >= work.target) return passFence(state);
+    return resumeFence({ ...state, work: { ...work, rest: undefined } }, context);
+  }
   const isLast = (group?.index ?? 0n) + 1n === work.target;
   if (isLast && !equalBytes(context.sha256(record), work.targetHash)) {
     return stop(state, "ERR_ROOM_FORK", "the relay's fence and its handshake are not the same");

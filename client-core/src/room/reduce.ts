@@ -64,7 +64,7 @@ function reduceOne(state: RoomState, event: RoomEvent, context: RoomContext): Ro
     case "published":
       return onPublished(state, event, context);
     case "handshakes":
-      return onHandshakes(state, event.records, context);
+      return onHandshakes(state, event, context);
     case "handshakes-failed":
       return retryLater(state);
     default:

@@ -54,7 +54,7 @@ export async function fetchHandshakes(
       roomId: idBytes(room),
       fromIndex,
     });
-    return { kind: "handshakes", records: handshakes.map(({ handshake }) => handshake) };
+    return { kind: "handshakes", fromIndex, records: handshakes.map(({ handshake }) => handshake) };
   } catch {
     return { kind: "handshakes-failed" };
   }
