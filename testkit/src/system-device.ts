@@ -8,6 +8,7 @@ import {
   connect,
 } from "@cloister/client-core";
 import { createProfile, type OpenProfile, openProfile, profileAt } from "@cloister/client-node";
+import type { MemberEngine } from "@cloister/group-engine/types";
 import type { UserNkey } from "@cloister/proto";
 
 export interface DevicePlace {
@@ -28,6 +29,7 @@ export class SystemDevice implements AsyncDisposable {
   #profile: OpenProfile | undefined;
   #client: Client | undefined;
   #connection: Connection | undefined;
+  #engine: MemberEngine | undefined;
   #nkey: UserNkey | undefined;
 
   constructor(place: DevicePlace) {
@@ -51,6 +53,12 @@ export class SystemDevice implements AsyncDisposable {
   get connection(): Connection {
     if (this.#connection === undefined) throw new Error(`${this.name} has no connection`);
     return this.#connection;
+  }
+
+  /** Of the open client: what its group has come to, seen from inside. */
+  get engine(): MemberEngine {
+    if (this.#engine === undefined) throw new Error(`${this.name} is not open`);
+    return this.#engine;
   }
 
   get nkey(): UserNkey {
@@ -81,6 +89,7 @@ export class SystemDevice implements AsyncDisposable {
     this.#client = undefined;
     this.#profile = undefined;
     this.#connection = undefined;
+    this.#engine = undefined;
     await client?.[Symbol.asyncDispose]();
     await profile?.[Symbol.asyncDispose]();
   }
@@ -90,9 +99,13 @@ export class SystemDevice implements AsyncDisposable {
   }
 
   #bent(ports: ClientPorts): ClientPorts {
-    const { transport } = ports;
+    const { transport, engine } = ports;
     return this.bend({
       ...ports,
+      engine: async (options) => {
+        this.#engine = await engine(options);
+        return this.#engine;
+      },
       transport: {
         connect: async (options: ConnectionOptions) => {
           this.#nkey = options.nkey;

@@ -368,7 +368,7 @@ async function syncLog(device: Device, source: LogSource): Promise<void> {
   for (;;) {
     const { replica, newest } = device.log;
     const page = await source.page(replica.size, newest.signed);
-    await device.takeLog(page);
+    await device.takeLog({ ...page, asked: newest });
     const { log } = device;
     if (log.replica.size >= log.newest.size || page.records.length === 0) return;
   }

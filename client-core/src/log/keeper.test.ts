@@ -31,6 +31,31 @@ describe("the log as a device keeps it (rule 4)", () => {
     expect(reduceLog(step.state, pageOf(org, 6, 6)).puts).toEqual([]);
   });
 
+  it("takes answers that cross: what another has brought is held against it and passed over", async () => {
+    const { org, state } = await known(4);
+    const asked = state.newest;
+    const step = reduceLog(state, pageOf(org, 4, 6));
+    if (step.kind !== "grown") throw step.error;
+    const late = reduceLog(step.state, { ...pageOf(org, 4, 5), asked });
+    expect(late).toMatchObject({ kind: "grown", puts: [], state: { newest: { size: 6 } } });
+    const behind = { records: [], checkpoint: org.checkpointAt(3), asked };
+    expect(reduceLog(step.state, behind)).toMatchObject({
+      error: { code: "ERR_VERIFICATION_LOG_ROLLBACK" },
+    });
+  });
+
+  it("finds a second history in an answer that crosses", async () => {
+    const { org, state } = await known(4);
+    const step = reduceLog(state, pageOf(org, 4, 6));
+    if (step.kind !== "grown") throw step.error;
+    const other = await TestOrg.create();
+    while (other.size < 6) await other.createProject("the other history");
+    const late = { ...pageOf(other, 4, 5), asked: state.newest };
+    expect(reduceLog(step.state, late)).toMatchObject({
+      error: { code: "ERR_VERIFICATION_LOG_FORK" },
+    });
+  });
+
   it("never goes back: a smaller head is a conflict, and both are kept", async () => {
     const { org, state } = await known(5);
     const step = reduceLog(state, { records: [], checkpoint: org.checkpointAt(3) });

@@ -1,4 +1,5 @@
 import { isCloisterError, type OrgId, type Verified } from "@cloister/base";
+import { statementsV1 } from "@cloister/proto";
 import {
   advanceCheckpoint,
   appendRecord,
@@ -30,6 +31,11 @@ export interface LogPage {
   readonly records: readonly Uint8Array[];
   /** Encoded Signed "checkpoint": the newest that the server has. */
   readonly checkpoint: Uint8Array;
+  /**
+   * The head that the question named, where answers of several servers may cross: an answer must not
+   * be behind this one, but may be behind what came meanwhile. Unsaid: the newest head.
+   */
+  readonly asked?: Verified<CheckpointView>;
 }
 
 export type LogStep =
@@ -44,13 +50,16 @@ export function reduceLog(state: LogState, page: LogPage): LogStep {
   const views: EntryView[] = [];
   try {
     const shown = verifyCheckpoint(replica.state, page.checkpoint);
-    const newest = advanceCheckpoint(state.newest, shown);
+    advanceCheckpoint(page.asked ?? state.newest, shown);
+    const isLate = page.asked !== undefined && shown.size < state.newest.size;
+    const newest = isLate ? state.newest : advanceCheckpoint(state.newest, shown);
     for (const record of page.records) {
+      if (page.asked !== undefined && isTaken(replica, record)) continue;
       puts.push({ key: storeKeys.logEntry(replica.size), value: encodeStored({}, record) });
       replica = appendRecord(replica, record);
       views.push(replica.entry);
     }
-    replica = pinCheckpoint(replica, newest);
+    replica = pinCheckpoint(pinCheckpoint(replica, newest), shown);
     if (newest !== state.newest) {
       puts.push({ key: storeKeys.logHead, value: encodeStored({}, newest.signed) });
     }
@@ -59,6 +68,12 @@ export function reduceLog(state: LogState, page: LogPage): LogStep {
   } catch (error) {
     return conflict(state, page, error);
   }
+}
+
+/** Another answer has brought this position. Throws if it brought something else. */
+function isTaken(replica: LogReplica, record: Uint8Array): boolean {
+  const { checkpoint } = statementsV1.LogRecord.decode(record);
+  return compareCheckpoint(replica, verifyCheckpoint(replica.state, checkpoint)) === "known";
 }
 
 /** A head that somebody else showed: the log has to reach it, or is forked. Pure. */

@@ -418,11 +418,12 @@ export class Device {
     const link = this.#link;
     if (this.#isFetchingLog || link === undefined) return;
     this.#isFetchingLog = true;
-    const from = BigInt(this.#log.replica.size);
+    const { size, checkpoint: asked } = this.#log.replica;
+    const from = BigInt(size);
     void link.relay
       .call("cloister.relay.v1.DeliveryService/GetLog", { from, maxRecords: LOG_PAGE_RECORDS })
       .then(
-        (page) => this.#push({ kind: "log-page", page }),
+        (page) => this.#push({ kind: "log-page", page: { ...page, asked } }),
         () => {
           this.#isFetchingLog = false;
           this.#push({ kind: "all", event: { kind: "log-failed" } });

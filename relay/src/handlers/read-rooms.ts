@@ -1,7 +1,7 @@
 import { type RoomId, roomIdFromBytes } from "@cloister/base";
 import { type relayV1, roomsV1, statementsV1 } from "@cloister/proto";
 import { relayErrors } from "../errors.ts";
-import { MAX_ANSWER_BYTES } from "../limits.ts";
+import { LOG_WAIT_MS, MAX_ANSWER_BYTES } from "../limits.ts";
 import { safeNumber } from "../rooms/handshake-record.ts";
 import { headOf, nextIndexOf, type RoomState } from "../rooms/room-state.ts";
 import type { DeliveryContext } from "./context.ts";
@@ -102,14 +102,17 @@ function hasWelcome(stored: Uint8Array): boolean {
   return roomsV1.Handshake.decode(handshake).welcome.length > 0;
 }
 
-/** The org's log, to any of its devices. */
-export function getLog(
+/**
+ * The org's log, to any of its devices. Who knows more of it than this process waits for it: a
+ * shorter log than his would look like one that went back.
+ */
+export async function getLog(
   context: DeliveryContext,
   caller: DeviceCaller,
   request: relayV1.GetLogRequest,
-): relayV1.GetLogResponse {
-  const replica = caller.replica();
+): Promise<relayV1.GetLogResponse> {
   const from = safeNumber(request.from);
+  const replica = await context.log.waitForSize(caller.org, from, { timeoutMs: LOG_WAIT_MS });
   const held = context.log.records(caller.org, { from, max: request.maxRecords });
   let bytes = 0;
   const records = held.filter((record) => (bytes += record.length) <= MAX_ANSWER_BYTES);
