@@ -1,5 +1,6 @@
 import {
   type AccountId,
+  concatBytes,
   type DeviceId,
   fileIdFromBytes,
   messageIdFromBytes,
@@ -223,35 +224,41 @@ export function parseQueueRow(bytes: Uint8Array): QueueRow {
   };
 }
 
-/** Header: what is needed to send it again; body: batch ‖ payload. */
+/**
+ * Header: what is needed to send it again; body: head of the batch ‖ payload. The batch's items are
+ * not written a second time: they stand in the queue's rows until the batch is stored.
+ */
 export function flightRow(room: RoomId, flight: Flight): PlainRow {
+  const itemBytes = flight.rows.reduce((sum, row) => sum + row.itemBytes, 0);
+  const head = flight.batch.subarray(0, flight.batch.length - itemBytes);
   const header = {
     counter: String(flight.counter),
     rows: flight.rows.map(({ row }) => row),
     epoch: String(flight.epoch),
     messageId: flight.messageId,
     tries: flight.tries,
-    batchBytes: flight.batch.length,
+    headBytes: head.length,
   };
-  const body = new Uint8Array(flight.batch.length + flight.payload.length);
-  body.set(flight.batch);
-  body.set(flight.payload, flight.batch.length);
-  return { key: storeKeys.flight(room, flight.counter), value: encodeStored(header, body) };
+  const value = encodeStored(header, concatBytes(head, flight.payload));
+  return { key: storeKeys.flight(room, flight.counter), value };
 }
 
 export function parseFlight(
   bytes: Uint8Array,
-  rows: readonly QueueRow[],
+  queue: readonly QueueRow[],
   sha256: (data: Uint8Array) => Uint8Array,
 ): Flight {
   const { header, body } = parseStored(bytes);
   const fields = fieldsOf(header);
   const numbers = new Set(fields.list("rows"));
-  const batch = Uint8Array.from(body.subarray(0, fields.number("batchBytes")));
-  const payload = Uint8Array.from(body.subarray(fields.number("batchBytes")));
+  const rows = queue.filter(({ row }) => numbers.has(row));
+  if (rows.length !== numbers.size) throw malformed();
+  const head = body.subarray(0, fields.number("headBytes"));
+  const batch = concatBytes(head, ...rows.map(({ items }) => items));
+  const payload = Uint8Array.from(body.subarray(head.length));
   return {
     counter: fields.bigint("counter"),
-    rows: rows.filter(({ row }) => numbers.has(row)),
+    rows,
     batch,
     hash: sha256(batch),
     epoch: fields.bigint("epoch"),
@@ -288,11 +295,19 @@ export function parseMessageRow(bytes: Uint8Array): StoredBatch {
   };
 }
 
-/** A file that was told of in the room; body: its manifest. */
-export function fileRow(room: RoomId, manifest: roomsV1.FileManifest): PlainRow {
+/**
+ * A file that was told of in the room; body: its manifest. Rows of one file sort by the sequence that
+ * told of it, one's own before all: the first counts, so no member puts another file in its place.
+ */
+export function fileRow(
+  room: RoomId,
+  manifest: roomsV1.FileManifest,
+  sequence: bigint | "own",
+): PlainRow {
   const body = roomsV1.FileManifest.encode(manifest).finish();
+  const order = 0n;
   return {
-    key: storeKeys.file(room, fileIdFromBytes(manifest.fileId)),
+    key: storeKeys.file(room, fileIdFromBytes(manifest.fileId), order),
     value: encodeStored({}, body),
   };
 }
