@@ -1,9 +1,16 @@
 import { type GroupId, idBytes } from "@cloister/base";
-import { type Client, connect, type Room, type RoomNotice } from "@cloister/client-core";
+import {
+  type Client,
+  connect,
+  type FileSource,
+  type Room,
+  type RoomNotice,
+} from "@cloister/client-core";
 import type { MemberEngine } from "@cloister/group-engine/types";
 import { fenceSubject, relayV1, roomSubject, roomsV1, userNkeyFromBytes } from "@cloister/proto";
 import { parseHandshake, roomAt } from "@cloister/rules";
 import { describe, expect, it } from "vitest";
+import { padBatch, parsePadded } from "../src/outbox/padding.ts";
 import { texts, until } from "./world/collect.ts";
 import { type Player, World } from "./world/world.ts";
 
@@ -204,7 +211,8 @@ describe("a hostile network, relay or member", () => {
     const ports = liar.ports();
     const bob = await connect({
       ...ports,
-      engine: async (options) => liarsEngine(await ports.engine(options), () => isLying),
+      engine: async (options) =>
+        liarsEngine(await ports.engine(options), { isLying: () => isLying }),
     });
     world.clients.add(bob);
     const bobs = await bob.room(room);
@@ -221,6 +229,42 @@ describe("a hostile network, relay or member", () => {
     expect(carols.status().phase.kind).toBe("awaiting-confirmation");
     await alicePlayer.open();
     await until(() => carols.status().phase.kind === "active", "alice tells the truth");
+  });
+
+  it("a member's malformed words spoil nobody else's", async () => {
+    await using world = new World();
+    const { bob, bobPlayer, den } = await pair(world);
+    await bob[Symbol.asyncDispose]();
+    const ports = bobPlayer.ports();
+    let broken: (item: roomsV1.Item) => void = () => undefined;
+    const breakItems = ({ items }: roomsV1.Batch): void => items.forEach((item) => broken(item));
+    const liar = await connect({
+      ...ports,
+      engine: async (options) =>
+        liarsEngine(await ports.engine(options), { isLying: () => true, batch: breakItems }),
+    });
+    world.clients.add(liar);
+    const bobs = await liar.room(den.id);
+    const breaks: (typeof broken)[] = [
+      (item) => {
+        item.messageId = Uint8Array.of(1);
+      },
+      (item) => {
+        item.sentMs = 2n ** 63n;
+      },
+      (item) => {
+        const value = { ...noFile, fileId: Uint8Array.of(1) };
+        item.body = { $case: "file", value };
+      },
+      (item) => {
+        item.body = { $case: "file", value: { ...noFile, lengthBytes: 2n ** 60n } };
+      },
+    ];
+    for (broken of breaks) await (await bobs.send("broken")).stored;
+    await (await den.send("whole")).stored;
+    await until(async () => (await texts(den)).includes("whole"), "it is read");
+    expect(await texts(den)).not.toContain("broken");
+    expect(await den.files()).toEqual([]);
   });
 
   it("refuses a GroupInfo of an epoch that is already past", async () => {
@@ -418,13 +462,42 @@ function groupOf(world: World, { id }: Room): GroupId {
   return fact.groupId;
 }
 
-/** The engine of a member who says of his epochs whatever he likes. */
-function liarsEngine(engine: MemberEngine, isLying: () => boolean): MemberEngine {
+function fileOf(name: string, bytes: Uint8Array): FileSource {
+  return {
+    name,
+    mediaType: "text/plain",
+    lengthBytes: bytes.length,
+    read: (offset, length) => bytes.subarray(offset, offset + length),
+  };
+}
+
+const noFile: roomsV1.FileManifest = {
+  fileId: new Uint8Array(16),
+  key: new Uint8Array(32),
+  sha256: new Uint8Array(32),
+  senderNkey: new Uint8Array(32),
+  lengthBytes: 1n,
+  name: "broken",
+  mediaType: "",
+};
+
+/** The engine of a member who says of his epochs, and in his batches, whatever he likes. */
+function liarsEngine(
+  engine: MemberEngine,
+  lies: { readonly isLying: () => boolean; readonly batch?: (batch: roomsV1.Batch) => void },
+): MemberEngine {
+  const seal: MemberEngine["seal"] = (message) => {
+    const batch = roomsV1.Batch.decode(parsePadded(message.plaintext));
+    lies.batch?.(batch);
+    const plaintext = padBatch([roomsV1.Batch.encode(batch).finish()]);
+    return engine.seal({ ...message, plaintext });
+  };
   return new Proxy(engine, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== "function") return value;
-      if (name === "epochAuthenticator" && isLying()) return () => new Uint8Array(32);
+      if (name === "epochAuthenticator" && lies.isLying()) return () => new Uint8Array(32);
+      if (name === "seal" && lies.isLying()) return seal;
       return value.bind(target);
     },
   });

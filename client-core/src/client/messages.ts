@@ -2,6 +2,7 @@ import { fileIdFromBytes, messageIdFromBytes, parseEpochMs, type RoomId } from "
 import { roomsV1 } from "@cloister/proto";
 import type { FileInfo, MessagesOptions, RoomMessage } from "../client-types.ts";
 import { clientErrors } from "../errors.ts";
+import { isWholeManifest } from "../files/manifest.ts";
 import { parseMessageRow, type StoredBatch } from "../room/rows.ts";
 import { fixedHex, storeKeys } from "../store/keys.ts";
 import type { ClientSession } from "./session.ts";
@@ -91,18 +92,27 @@ function* messagesOf(
   const name = personName(device.rooms(), row.account, own);
   for (const [index, item] of items.entries()) {
     const body = bodyOf(item);
-    if (body === undefined) continue;
+    const said = headOf(item);
+    if (body === undefined || said === undefined) continue;
     yield {
-      id: messageIdFromBytes(item.messageId),
+      ...said,
       room,
       account: row.account,
       device: row.device,
       personName: name,
-      sentAt: parseEpochMs(item.sentMs),
       position: `${fixedHex(row.sequence)}.${index.toString(16).padStart(4, "0")}`,
       own: row.own,
       body,
     };
+  }
+}
+
+/** Undefined for an item that breaks the contract: a member's bad word spoils no other. */
+function headOf(item: roomsV1.Item): Pick<RoomMessage, "id" | "sentAt"> | undefined {
+  try {
+    return { id: messageIdFromBytes(item.messageId), sentAt: parseEpochMs(item.sentMs) };
+  } catch {
+    return undefined;
   }
 }
 
@@ -112,7 +122,9 @@ function bodyOf({ body }: roomsV1.Item): RoomMessage["body"] | undefined {
     case "text":
       return { kind: "text", text: body.value };
     case "file":
-      return { kind: "file", file: fileInfo(body.value) };
+      return isWholeManifest(body.value)
+        ? { kind: "file", file: fileInfo(body.value) }
+        : { kind: "unknown" };
     case "profile":
     case "epochConfirmed":
       return undefined;

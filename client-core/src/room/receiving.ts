@@ -1,7 +1,8 @@
-import { type DeviceId, equalBytes, HASH_BYTES, isCloisterError } from "@cloister/base";
+import { type DeviceId, equalBytes, isCloisterError } from "@cloister/base";
 import { fenceSubject, roomsV1 } from "@cloister/proto";
 import { verifyCheckpoint, verifyFence } from "@cloister/rules";
 import type { RoomNotice } from "../client-types.ts";
+import { isWholeManifest } from "../files/manifest.ts";
 import { type OpenedBatch, parseBatch } from "../inbox/batch.ts";
 import { followChain, type SenderChain } from "../inbox/chain.ts";
 import { MAX_OPEN_TOGETHER_BYTES } from "../limits.ts";
@@ -225,7 +226,7 @@ function takeBatch(
       harvest.state = step.state;
       harvest.effects.push(...step.effects);
     }
-    if (body?.$case === "file" && isWhole(body.value)) {
+    if (body?.$case === "file" && isWholeManifest(body.value)) {
       put(harvest, fileRow(state.room, body.value));
     }
     if (body?.$case === "profile") {
@@ -233,13 +234,6 @@ function takeBatch(
       harvest.hasNames = true;
     }
   }
-}
-
-/** A manifest of another shape stays in the history, and is no file that could be got. */
-function isWhole({ fileId, key, sha256, senderNkey }: roomsV1.FileManifest): boolean {
-  return (
-    fileId.length === 16 && [key, sha256, senderNkey].every(({ length }) => length === HASH_BYTES)
-  );
 }
 
 function followTo(harvest: Harvest, device: DeviceId, chain: SenderChain): void {
