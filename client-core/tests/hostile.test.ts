@@ -267,6 +267,38 @@ describe("a hostile network, relay or member", () => {
     expect(await den.files()).toEqual([]);
   });
 
+  it("a member's manifest does not take the place of another's file", async () => {
+    await using world = new World();
+    const { alice, bob, bobPlayer, den } = await pair(world);
+    await bob[Symbol.asyncDispose]();
+    const ports = bobPlayer.ports();
+    let copied: Uint8Array | undefined;
+    const copy = ({ items }: roomsV1.Batch): void => {
+      for (const { body } of items) {
+        if (body?.$case === "file" && copied !== undefined) body.value.fileId = copied;
+      }
+    };
+    const liar = await connect({
+      ...ports,
+      engine: async (options) =>
+        liarsEngine(await ports.engine(options), { isLying: () => true, batch: copy }),
+    });
+    world.clients.add(liar);
+    const bobs = await liar.room(den.id);
+    const carol = await (await world.invite(alice, den.id, "Carol")).open();
+    const carols = await carol.room(den.id);
+    const sent = await den.sendFile(fileOf("plan.txt", Uint8Array.of(1, 2, 3)));
+    await sent.stored;
+    copied = idBytes(sent.file.id);
+    await (await bobs.sendFile(fileOf("other.txt", Uint8Array.of(6, 6, 6)))).stored;
+    await (await bobs.send("end")).stored;
+    for (const room of [den, carols]) {
+      await until(async () => (await texts(room)).includes("end"), "all is read");
+      expect(await room.readFile(sent.file.id, 0, 3)).toEqual(Uint8Array.of(1, 2, 3));
+      expect((await room.files()).map(({ name }) => name)).toEqual(["plan.txt"]);
+    }
+  });
+
   it("refuses a GroupInfo of an epoch that is already past", async () => {
     await using world = new World();
     const { bob, bobPlayer, bobs, den } = await pair(world);

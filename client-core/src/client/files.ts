@@ -1,4 +1,4 @@
-import { type FileId, idBytes, type RoomId } from "@cloister/base";
+import { type FileId, fileIdFromBytes, idBytes, type RoomId } from "@cloister/base";
 import { nkeyBytes, roomsV1 } from "@cloister/proto";
 import type { FileInfo, Room, TransferOptions } from "../client-types.ts";
 import { clientErrors } from "../errors.ts";
@@ -91,14 +91,19 @@ function checkName(name: string): void {
   if (!isName) throw clientErrors.ERR_FILE_NAME("not a name for a file");
 }
 
+/** The first manifest of each file id. */
 async function manifestsOf(session: ClientSession, room: RoomId): Promise<roomsV1.FileManifest[]> {
-  const manifests: roomsV1.FileManifest[] = [];
+  const manifests = new Map<FileId, roomsV1.FileManifest>();
   let after: string | undefined;
   for (;;) {
     const rows = await session.store.list({ prefix: storeKeys.files(room), after, limit: 64 });
-    for (const { value } of rows) manifests.push(manifestOf(value));
+    for (const { value } of rows) {
+      const manifest = manifestOf(value);
+      const file = fileIdFromBytes(manifest.fileId);
+      if (!manifests.has(file)) manifests.set(file, manifest);
+    }
     after = rows.at(-1)?.key;
-    if (rows.length < 64) return manifests;
+    if (rows.length < 64) return [...manifests.values()];
   }
 }
 
@@ -107,9 +112,10 @@ async function findManifest(
   room: RoomId,
   file: FileId,
 ): Promise<roomsV1.FileManifest> {
-  const stored = await session.store.get(storeKeys.file(room, file));
-  if (stored === undefined) throw clientErrors.ERR_FILE_UNKNOWN("the room knows no such file");
-  return manifestOf(stored);
+  const prefix = storeKeys.filesNamed(room, file);
+  const [first] = await session.store.list({ prefix, after: undefined, limit: 1 });
+  if (first === undefined) throw clientErrors.ERR_FILE_UNKNOWN("the room knows no such file");
+  return manifestOf(first.value);
 }
 
 function manifestOf(stored: Uint8Array): roomsV1.FileManifest {

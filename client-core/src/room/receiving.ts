@@ -227,7 +227,7 @@ function takeBatch(
       harvest.effects.push(...step.effects);
     }
     if (body?.$case === "file" && isWholeManifest(body.value)) {
-      put(harvest, fileRow(state.room, body.value));
+      put(harvest, fileRow(state.room, body.value, record.sequence));
     }
     if (body?.$case === "profile") {
       harvest.state = learnNames(harvest.state, { account, profile: body.value }, context);

@@ -139,7 +139,7 @@ function onSend(
   context: RoomContext,
 ): RoomStep {
   if (file !== undefined) {
-    const noted = stay(state, persist(state, [fileRow(state.room, file)]));
+    const noted = stay(state, persist(state, [fileRow(state.room, file, "own")]));
     return andThen(noted, (after) => enqueue(after, rows, context));
   }
   if (profile === undefined) return enqueue(state, rows, context);

@@ -305,7 +305,7 @@ export function fileRow(
   sequence: bigint | "own",
 ): PlainRow {
   const body = roomsV1.FileManifest.encode(manifest).finish();
-  const order = 0n;
+  const order = sequence === "own" ? 0n : sequence;
   return {
     key: storeKeys.file(room, fileIdFromBytes(manifest.fileId), order),
     value: encodeStored({}, body),

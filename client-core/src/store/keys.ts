@@ -26,7 +26,9 @@ export const storeKeys = {
   setAside: (room: RoomId): string => `room/${room}/x/`,
   aside: (room: RoomId, sequence: bigint): StoreKey => `room/${room}/x/${fixedHex(sequence)}`,
   files: (room: RoomId): string => `room/${room}/f/`,
-  file: (room: RoomId, file: FileId): StoreKey => `room/${room}/f/${file}`,
+  filesNamed: (room: RoomId, file: FileId): string => `room/${room}/f/${file}/`,
+  file: (room: RoomId, file: FileId, sequence: bigint): StoreKey =>
+    `room/${room}/f/${file}/${fixedHex(sequence)}`,
   uploadsOf: (room: RoomId): string => `upload/${room}/`,
   upload: (room: RoomId, file: FileId): StoreKey => `upload/${room}/${file}`,
   engine: "engine/",
