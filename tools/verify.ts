@@ -21,6 +21,7 @@ const stages: readonly Stage[] = [
     timeLimitMs: 10 * minutes,
     countsTests: true,
   },
+  { name: "engine", command: ["node", "crates/group-engine/check.ts"], timeLimitMs: 20 * minutes },
   { name: "servers", command: ["node", "tools/build-servers.ts"], timeLimitMs: 20 * minutes },
   {
     name: "integration",

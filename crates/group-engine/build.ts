@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { sourcesFile, sourcesHash } from "./sources.ts";
 
 /**
  * Builds both engines reproducibly: pinned compiler (rust-toolchain.toml), locked crates, no path
@@ -114,7 +115,10 @@ function main(mode: string | undefined): void {
   const sums = sumsOf(outputs);
   if (isFast || mode === "--write") {
     for (const [name, bytes] of outputs) writeFileSync(join(crate, "wasm", `${name}.wasm`), bytes);
-    if (!isFast) writeFileSync(sumsFile, sums);
+    if (!isFast) {
+      writeFileSync(sumsFile, sums);
+      writeFileSync(sourcesFile, sourcesHash());
+    }
     process.stdout.write(sums);
     return;
   }
