@@ -1,5 +1,6 @@
 import { idBytes, parseRoomId, type RoomId, roomIdFromBytes } from "@cloister/base";
 import type { ClientState } from "../client-types.ts";
+import { clientErrors } from "../errors.ts";
 import { MAX_INBOX_AHEAD_BYTES, RETRY_FIRST_MS, RETRY_LAST_MS } from "../limits.ts";
 import type { Connection, ConnectionState, DeliveredRecord, Inbox } from "../ports.ts";
 import type { ClientSession } from "./session.ts";
@@ -25,10 +26,15 @@ class DeviceLink implements Link {
   readonly #onState: (state: ClientState) => void;
   #state: ClientState = { kind: "offline", reason: "not connected yet" };
   #connection: Connection | undefined;
+  /** The adapter says that the connection is up. */
+  #isUp = false;
   #inbox: Inbox | undefined;
   #rooms = "";
-  #isOpening = false;
-  /** Grows with each opening of the inbox: a reader of an older one ends. */
+  /** One change of the connection or the inbox at a time: two would open two inboxes on one consumer. */
+  #lane: Promise<unknown> = Promise.resolve();
+  /** A turn that opens what is missing is under way or due. */
+  #isMending = false;
+  /** Grows with each opening and closing of the inbox: a reader of an older one ends. */
   #generation = 0;
 
   constructor(session: ClientSession, onState: (state: ClientState) => void) {
@@ -40,84 +46,110 @@ class DeviceLink implements Link {
     return this.#state;
   }
 
-  async connect(): Promise<void> {
-    if (this.#connection !== undefined) return;
-    const { access, ports, device, identity, nkey, nkeySeed } = this.#session;
-    this.#become({ kind: "connecting" });
-    try {
-      const admission = await access.admit(true);
-      const rooms = allowedRooms(admission.decisions);
-      if (rooms.length === 0) {
-        // Nothing to connect for: statements go through the gateway.
-        await this.#session.syncLog();
-        this.#become({ kind: "online" });
-        return;
-      }
-      this.#rooms = rooms.join();
-      this.#connection = await ports.transport.connect({
-        urls: admission.natsUrls,
-        caSha256: identity.caSha256,
-        nkey,
-        credentials: async () => ({ jwt: (await access.admit()).natsJwt }),
-        signNonce: (nonce) => nkeySeed.expose((seed) => ports.crypto.ed25519Sign(seed, nonce)),
-        onState: (state) => this.#onConnection(state),
-      });
-      await this.#goOnline(this.#connection);
-    } catch (error) {
-      device.goOffline();
-      this.#become({ kind: "offline", reason: reasonOf(error) });
-      throw error;
-    }
+  connect(): Promise<void> {
+    return this.#inTurn(() => this.#connect());
   }
 
-  async refresh(): Promise<void> {
-    const { access } = this.#session;
-    const admission = await access.admit(true);
-    const rooms = allowedRooms(admission.decisions).join();
-    const connection = this.#connection;
-    if (connection === undefined) {
-      await this.connect();
-      return;
-    }
-    if (rooms === this.#rooms) return;
-    this.#rooms = rooms;
-    // The permissions are in the JWT: a new one means a new connection.
-    this.#session.device.goOffline();
-    await this.#closeInbox();
-    await connection.reconnect();
-    await this.#goOnline(connection);
+  refresh(): Promise<void> {
+    return this.#inTurn(() => this.#refresh());
   }
 
   ensureInbox(): void {
-    const connection = this.#connection;
-    const isOpen = this.#inbox !== undefined || this.#isOpening;
-    if (connection === undefined || isOpen || this.#session.device.link === undefined) return;
-    if (!hasJoined(this.#session)) return;
-    void this.#openInbox(connection).catch(() => this.#reopen(connection, this.#generation));
+    if (this.#inbox !== undefined || this.#session.device.link === undefined) return;
+    if (hasJoined(this.#session)) this.#mend(0);
   }
 
   async close(): Promise<void> {
-    this.#generation += 1;
     await this.#closeInbox();
     await this.#connection?.[Symbol.asyncDispose]();
     this.#connection = undefined;
     this.#become({ kind: "closed" });
   }
 
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.#lane.then(act);
+    this.#lane = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#connection !== undefined) return;
+    const { access, device } = this.#session;
+    this.#become({ kind: "connecting" });
+    try {
+      const { decisions, natsUrls } = await access.admit(true);
+      const rooms = allowedRooms(decisions);
+      if (rooms.length === 0) {
+        // Nothing to connect for: statements go through the gateway.
+        await this.#session.syncLog();
+        this.#become({ kind: "online" });
+        return;
+      }
+      this.#connection = await this.#dial(natsUrls);
+      this.#isUp = true;
+      this.#rooms = rooms.join();
+      await this.#goOnline(this.#connection);
+    } catch (error) {
+      device.goOffline();
+      const connection = this.#connection;
+      this.#connection = undefined;
+      await connection?.[Symbol.asyncDispose]();
+      this.#become({ kind: "offline", reason: reasonOf(error) });
+      throw error;
+    }
+  }
+
+  #dial(urls: readonly string[]): Promise<Connection> {
+    const { access, ports, identity, nkey, nkeySeed } = this.#session;
+    return ports.transport.connect({
+      urls,
+      caSha256: identity.caSha256,
+      nkey,
+      credentials: async () => ({ jwt: (await access.admit()).natsJwt }),
+      signNonce: (nonce) => nkeySeed.expose((seed) => ports.crypto.ed25519Sign(seed, nonce)),
+      onState: (state) => this.#onConnection(state),
+    });
+  }
+
+  async #refresh(): Promise<void> {
+    const { access, device } = this.#session;
+    const admission = await access.admit(true);
+    const rooms = allowedRooms(admission.decisions).join();
+    const connection = this.#connection;
+    if (connection === undefined) {
+      await this.#connect();
+      return;
+    }
+    if (rooms === this.#rooms) return;
+    // The permissions are in the JWT: a new one means a new connection.
+    device.goOffline();
+    await this.#closeInbox();
+    await connection.reconnect();
+    this.#isUp = true;
+    this.#rooms = rooms;
+    try {
+      await this.#goOnline(connection);
+    } catch (error) {
+      this.#mend(RETRY_FIRST_MS);
+      throw error;
+    }
+  }
+
   async #goOnline(connection: Connection): Promise<void> {
     const { device } = this.#session;
-    await device.goOnline(connection);
-    device.fetchLog();
-    this.#become({ kind: "online" });
-    await this.#openInbox(connection);
+    if (device.link === undefined) {
+      await device.goOnline(connection);
+      device.fetchLog();
+      this.#become({ kind: "online" });
+    }
+    if (this.#inbox === undefined) await this.#openInbox(connection);
   }
 
   #onConnection(state: ConnectionState): void {
-    const connection = this.#connection;
-    if (this.#session.closing.signal.aborted || connection === undefined) return;
+    if (this.#session.closing.signal.aborted || this.#connection === undefined) return;
+    this.#isUp = state.kind === "connected";
     if (state.kind === "connected") {
-      if (this.#session.device.link !== undefined) return;
-      void this.#goOnline(connection).catch((error: unknown) => this.#lose(reasonOf(error)));
+      this.#mend(0);
       return;
     }
     this.#lose(state.reason);
@@ -129,8 +161,43 @@ class DeviceLink implements Link {
 
   #lose(reason: string): void {
     this.#session.device.goOffline();
-    this.#generation += 1;
+    void this.#closeInbox().catch(() => undefined);
     this.#become({ kind: "offline", reason });
+  }
+
+  /** Brings up what is missing on a connection that is up; tries again for as long as it is. */
+  #mend(delayMs: number): void {
+    if (this.#isMending) return;
+    this.#isMending = true;
+    void this.#mendAfter(delayMs);
+  }
+
+  async #mendAfter(firstDelayMs: number): Promise<void> {
+    const { ports, closing } = this.#session;
+    for (let delayMs = firstDelayMs; ; delayMs = grown(delayMs)) {
+      if (delayMs > 0) await ports.clock.wait(delayMs, closing.signal);
+      const isDone = await this.#inTurn(() => this.#tryMend());
+      if (isDone) return;
+    }
+  }
+
+  /** In one piece with the flag, so that nothing that breaks meanwhile is overlooked. */
+  async #tryMend(): Promise<boolean> {
+    const connection = this.#connection;
+    const isWanted = connection !== undefined && this.#isUp;
+    if (!isWanted || this.#session.closing.signal.aborted) {
+      this.#isMending = false;
+      return true;
+    }
+    try {
+      await this.#goOnline(connection);
+    } catch {
+      // The relay may be restarting, or the connection is down again.
+      return false;
+    }
+    // It may have ended again already: its reader leaves that to whoever mends.
+    this.#isMending = this.#inbox === undefined && hasJoined(this.#session);
+    return !this.#isMending;
   }
 
   /** The adapter has given up: begin from the admission again. */
@@ -149,67 +216,45 @@ class DeviceLink implements Link {
   }
 
   async #openInbox(connection: Connection): Promise<void> {
-    const { device } = this.#session;
-    await this.#closeInbox();
+    const { access, device } = this.#session;
     if (!hasJoined(this.#session)) {
       // No record here can be this device's own, and none can be opened.
       device.drained();
       return;
     }
-    this.#isOpening = true;
-    try {
-      await this.#makeInbox(connection);
-    } finally {
-      this.#isOpening = false;
-    }
-  }
-
-  async #makeInbox(connection: Connection): Promise<void> {
-    const { access, device } = this.#session;
     const { pass, decisions } = await access.admit();
     const relay = device.link?.relay;
-    if (relay === undefined) return;
-    const opened = await relay.call("cloister.relay.v1.DeliveryService/OpenInbox", {
+    if (relay === undefined) throw clientErrors.ERR_OFFLINE("the connection was lost");
+    const { stream, consumer } = await relay.call("cloister.relay.v1.DeliveryService/OpenInbox", {
       pass,
       positions: positionsOf(this.#session, allowedRooms(decisions)),
     });
-    const { stream, consumer } = opened;
-    const inbox = await connection.openInbox({
-      stream,
-      consumer,
-      maxAheadBytes: MAX_INBOX_AHEAD_BYTES,
-    });
+    const maxAheadBytes = MAX_INBOX_AHEAD_BYTES;
+    const inbox = await connection.openInbox({ stream, consumer, maxAheadBytes });
+    if (device.link?.relay !== relay) {
+      // Lost meanwhile: what it fetched belongs to the next one.
+      await inbox[Symbol.asyncDispose]();
+      throw clientErrors.ERR_OFFLINE("the connection was lost");
+    }
     this.#inbox = inbox;
     this.#generation += 1;
     device.attachInbox(inbox);
-    void this.#read(inbox, connection, this.#generation);
+    void this.#read(inbox, this.#generation);
   }
 
-  async #read(inbox: Inbox, connection: Connection, generation: number): Promise<void> {
+  async #read(inbox: Inbox, generation: number): Promise<void> {
     const { device, closing } = this.#session;
     const isCurrent = (): boolean => generation === this.#generation && !closing.signal.aborted;
     while (isCurrent()) {
       const page = await inbox.next();
       if (!isCurrent()) return;
       await device.deliver(byRoom(page.records));
+      if (!isCurrent()) return;
       if (page.isDrained) device.drained();
       if (page.isEnded) {
-        await this.#reopen(connection, generation);
+        await this.#closeInbox();
+        this.#mend(RETRY_FIRST_MS);
         return;
-      }
-    }
-  }
-
-  async #reopen(connection: Connection, generation: number): Promise<void> {
-    const { ports, closing } = this.#session;
-    for (let delayMs = RETRY_FIRST_MS; ; delayMs = grown(delayMs)) {
-      await ports.clock.wait(delayMs, closing.signal);
-      if (generation !== this.#generation || closing.signal.aborted) return;
-      try {
-        await this.#openInbox(connection);
-        return;
-      } catch {
-        // The relay may be restarting.
       }
     }
   }
@@ -272,7 +317,7 @@ function byRoom(records: readonly DeliveredRecord[]): Map<RoomId, DeliveredRecor
 }
 
 function grown(delayMs: number): number {
-  return Math.min(RETRY_LAST_MS, delayMs * 2);
+  return Math.min(RETRY_LAST_MS, Math.max(RETRY_FIRST_MS, delayMs * 2));
 }
 
 function reasonOf(error: unknown): string {
