@@ -1,7 +1,7 @@
 import { chmod, rm } from "node:fs/promises";
-import { connect, createServer, type Socket } from "node:net";
-import { createInterface } from "node:readline";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { deployErrors } from "./errors.ts";
+import { withShortPath } from "./short-path.ts";
 
 /** One line of JSON in, one line of JSON out, over a socket that only the box's user can open. */
 export type ControlRequest = { readonly kind: "status" } | { readonly kind: "stop" };
@@ -22,32 +22,26 @@ export interface ServerStatus {
   readonly roles: readonly RoleStatus[];
 }
 
-const MAX_LINE_BYTES = 65_536;
+const MAX_REQUEST_BYTES = 256;
+const MAX_ANSWER_BYTES = 65_536;
+const PATIENCE_MS = 5_000;
 
-/** Serves control requests until disposed. The socket file replaces one that nobody answers on. */
+/**
+ * Serves control requests until disposed. Whoever calls it holds the box's lock: a socket that is
+ * there was left by a process that is gone.
+ */
 export async function serveControl(
   path: string,
   answer: (request: ControlRequest) => ServerStatus,
 ): Promise<AsyncDisposable> {
-  if (await isAnswered(path)) {
-    throw deployErrors.ERR_SERVER_RUNNING("this server is running already");
-  }
   await rm(path, { force: true });
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
-    socket.on("error", () => socket.destroy());
-    createInterface(socket).on("line", (line) => {
-      const request = parseControlRequest(line);
-      if (request === undefined) socket.destroy();
-      else socket.end(`${JSON.stringify(answer(request))}\n`);
-    });
+    serveOne(socket, answer);
   });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
-  server.listen(path, resolve);
-  await promise;
+  await withShortPath(path, (short) => listen(server, short));
   await chmod(path, 0o600);
   return {
     async [Symbol.asyncDispose]() {
@@ -55,8 +49,31 @@ export async function serveControl(
       const closed = Promise.withResolvers<void>();
       server.close(() => closed.resolve());
       await closed.promise;
+      await rm(path, { force: true });
     },
   };
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen(path, resolve);
+  return promise;
+}
+
+/** Anything but one short known line closes the connection without an answer. */
+function serveOne(socket: Socket, answer: (request: ControlRequest) => ServerStatus): void {
+  let text = "";
+  socket.on("error", () => socket.destroy());
+  socket.setTimeout(PATIENCE_MS, () => socket.destroy());
+  socket.on("data", (chunk: Buffer) => {
+    text += chunk.toString("latin1");
+    const end = text.indexOf("\n");
+    if (end < 0 && text.length <= MAX_REQUEST_BYTES) return;
+    const request = parseControlRequest(text.slice(0, Math.max(0, end)));
+    if (request === undefined) socket.destroy();
+    else socket.end(`${JSON.stringify(answer(request))}\n`);
+  });
 }
 
 function parseControlRequest(line: string): ControlRequest | undefined {
@@ -67,34 +84,31 @@ function parseControlRequest(line: string): ControlRequest | undefined {
 
 /** Asks the running server. Throws `ERR_SERVER_NOT_RUNNING` where none answers. */
 export async function askControl(path: string, request: ControlRequest): Promise<ServerStatus> {
-  const socket = connect(path);
-  socket.setTimeout(5_000, () => socket.destroy(new Error("no answer within 5 s")));
-  socket.write(`${JSON.stringify(request)}\n`);
-  let text = "";
   try {
-    for await (const chunk of socket) {
-      text += String(chunk);
-      if (text.length > MAX_LINE_BYTES) throw deployErrors.ERR_CONTROL("an answer too long");
-    }
+    const text = await withShortPath(path, (short) => exchange(short, request));
+    return JSON.parse(text) as ServerStatus;
   } catch (cause) {
     if (isAbsent(cause)) {
       throw deployErrors.ERR_SERVER_NOT_RUNNING("the server is not running", { cause });
     }
     throw deployErrors.ERR_CONTROL("the server does not answer", { cause });
   }
-  return JSON.parse(text) as ServerStatus;
 }
 
-async function isAnswered(path: string): Promise<boolean> {
-  try {
-    await askControl(path, { kind: "status" });
-    return true;
-  } catch {
-    return false;
+async function exchange(path: string, request: ControlRequest): Promise<string> {
+  const socket = connect(path);
+  socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error("no answer within 5 s")));
+  socket.write(`${JSON.stringify(request)}\n`);
+  let text = "";
+  for await (const chunk of socket) {
+    text += String(chunk);
+    if (text.length > MAX_ANSWER_BYTES) throw deployErrors.ERR_CONTROL("an answer too long");
   }
+  return text;
 }
 
 function isAbsent(cause: unknown): boolean {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  return code === "ENOENT" || code === "ECONNREFUSED";
+  // The last two: it ended while it was asked.
+  return ["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE"].includes(String(code));
 }

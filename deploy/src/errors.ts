@@ -19,4 +19,9 @@ export const deployErrors = defineErrors({
     hint: "Copy the whole code that `server init` or `server claim` printed, in quotes.",
   },
   ERR_CONTROL: { kind: "Transport" },
+  ERR_SERVER_STOP: {
+    kind: "Timeout",
+    retryable: true,
+    hint: "Look at its processes with cloister server status, and at its logs.",
+  },
 });

@@ -1,4 +1,5 @@
-import { access, readFile } from "node:fs/promises";
+import { access, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { initAccounts, issueClaim } from "@cloister/accounts/init";
 import { parseEpochMs, parseHex, type SecretBytes } from "@cloister/base";
 import {
@@ -60,6 +61,7 @@ export async function initServer(options: InitServerOptions): Promise<Initialise
     throw deployErrors.ERR_SERVER_INITIALISED(`there is a server in ${home.folder} already`);
   }
   await makeFolders(home);
+  await removeDrafts(home.folder);
   const settings = await chooseSettings(options);
   (await createBox(home.folder))[Symbol.dispose]();
   await makeCertificates(home, { host: options.host, now: options.now });
@@ -134,6 +136,12 @@ async function makeCertificates(
 
 function chainOf(...certificates: readonly IssuedCertificate[]): string {
   return certificates.map(({ certPem }) => `${certPem.trimEnd()}\n`).join("");
+}
+
+/** Files that a cut attempt was about to put in their place: a key may be in one. */
+async function removeDrafts(folder: string): Promise<void> {
+  const drafts = (await readdir(folder)).filter((name) => name.endsWith(".draft"));
+  await Promise.all(drafts.map((name) => rm(join(folder, name), { force: true })));
 }
 
 async function exists(path: string): Promise<boolean> {

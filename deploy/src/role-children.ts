@@ -2,14 +2,16 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { SupervisedChild, sha256OfFile } from "@cloister/server-kit";
+import { SupervisedChild } from "@cloister/server-kit";
 import { childStatus } from "./child-status.ts";
 import type { RoleStatus } from "./control.ts";
 import type { ServerHome } from "./server-home.ts";
 
 export type RoleName = "relay" | "accounts" | "gateway";
 
-const READY_POLL_MS = 20;
+/** This very program, also after the file was replaced (proc_pid_exe(5)): nothing else is started. */
+const OWN_PROGRAM = "/proc/self/exe";
+const READY_POLL_MS = 10;
 const READY_TIMEOUT_MS = 60_000;
 
 /** A role as a child process: its own program, its own environment, nothing inherited. */
@@ -19,20 +21,24 @@ export interface RoleChild {
   status(): RoleStatus;
 }
 
-export async function roleChild(options: {
+export function roleChild(options: {
   readonly name: RoleName;
   readonly home: ServerHome;
   readonly environment: Readonly<Record<string, string>>;
-}): Promise<RoleChild> {
+}): RoleChild {
   const { name, home } = options;
   const readyFile = join(home.ready, name);
   const logFile = join(home.logs, `${name}.log`);
   const child = new SupervisedChild({
     name,
-    program: process.execPath,
+    program: OWN_PROGRAM,
     args: ["--disable-warning=ExperimentalWarning", roleProgram(name)],
-    environment: { ...options.environment, CLOISTER_READY_FILE: readyFile },
-    sha256: await sha256OfFile(process.execPath),
+    environment: {
+      ...options.environment,
+      CLOISTER_READY_FILE: readyFile,
+      NODE_COMPILE_CACHE: home.codeCache,
+    },
+    pidFile: join(home.run, `${name}.pid`),
     logFile,
     readyTimeoutMs: READY_TIMEOUT_MS,
     stopTimeoutMs: 20_000,

@@ -1,4 +1,6 @@
 import { renewCredentials } from "@cloister/accounts/init";
+import { isCloisterError } from "@cloister/base";
+import { requireFreePort } from "@cloister/server-kit";
 import {
   type ControlRequest,
   type RoleStatus,
@@ -10,7 +12,8 @@ import { gatewayUrl, natsUrls } from "./init-server.ts";
 import { startNats } from "./nats-child.ts";
 import { type RoleName, roleChild } from "./role-children.ts";
 import { type Box, roleEnvironment } from "./role-environment.ts";
-import { readSettings, serverHome } from "./server-home.ts";
+import { makeFolders, readSettings, serverHome } from "./server-home.ts";
+import { holdServerLock } from "./server-lock.ts";
 
 export interface RunServerOptions {
   readonly signal: AbortSignal;
@@ -25,6 +28,8 @@ export interface RunServerOptions {
 export async function runServer(folder: string, options: RunServerOptions): Promise<void> {
   const home = serverHome(folder);
   const settings = await readSettings(home);
+  await makeFolders(home);
+  using _lock = holdServerLock(home.lockFile);
   const startedMs = Date.now();
   const stopping = new AbortController();
   const signal = AbortSignal.any([options.signal, stopping.signal]);
@@ -68,7 +73,7 @@ async function startChildren(
     to.started.use(nats);
     to.children.push(nats);
     const start = async (name: RoleName): Promise<void> => {
-      const role = await roleChild({
+      const role = roleChild({
         name,
         home: box.home,
         environment: roleEnvironment(name, box),
@@ -77,13 +82,18 @@ async function startChildren(
       to.started.use(role.child);
       await role.child.start();
     };
-    const gateway = start("gateway");
+    const gateway = start("gateway").catch(async (cause: unknown) => {
+      // Said plainly, where otherwise only its log would.
+      await requireFreePort(box.settings.gatewayPort, box.settings.listenHost);
+      throw cause;
+    });
     gateway.catch(() => undefined);
     await start("accounts");
     await start("relay");
     await gateway;
   } catch (cause) {
     if (to.signal.aborted) return;
+    if (isCloisterError(cause) && cause.kind === "Usage") throw cause;
     const text = cause instanceof Error ? cause.message : "a role did not start";
     throw deployErrors.ERR_SERVER_START(`${text}; logs are in ${box.home.logs}`, { cause });
   }

@@ -16,6 +16,12 @@ export interface ServerHome {
   readonly nats: string;
   /** Which role serves: one file a role, made by the role itself. */
   readonly ready: string;
+  /** Which processes run, for the next start after a crash. */
+  readonly run: string;
+  /** Held by the box's own process for as long as it lives. */
+  readonly lockFile: string;
+  /** Compiled code; may be removed at any time. */
+  readonly codeCache: string;
   readonly logs: string;
   readonly controlSocket: string;
 }
@@ -37,6 +43,9 @@ export function serverHome(folder: string): ServerHome {
     fleetFile: join(root, "accounts", "fleet.json"),
     nats: join(root, "nats"),
     ready: join(root, "ready"),
+    run: join(root, "run"),
+    lockFile: join(root, "run", "lock"),
+    codeCache: join(root, "cache", "code"),
     logs: join(root, "logs"),
     controlSocket: join(root, "control.sock"),
   };
@@ -58,7 +67,7 @@ export interface ServerSettings {
 
 export async function makeFolders(home: ServerHome): Promise<void> {
   await mkdir(home.folder, { recursive: true, mode: 0o700 });
-  for (const folder of ["tls", "nats", "logs", "ready"]) {
+  for (const folder of ["tls", "nats", "logs", "ready", "run", "cache"]) {
     await mkdir(join(home.folder, folder), { recursive: true, mode: 0o700 });
   }
 }
@@ -67,9 +76,17 @@ export async function readSettings(home: ServerHome): Promise<ServerSettings> {
   const text = await readFile(home.settingsFile, "utf8").catch((cause: unknown) => {
     throw deployErrors.ERR_SERVER_NOT_INITIALISED(`no server in ${home.folder}`, { cause });
   });
-  const settings = JSON.parse(text) as ServerSettings;
-  if (settings.version === 1) return settings;
+  const settings = parseJson(text);
+  if (settings?.version === 1) return settings;
   throw deployErrors.ERR_SERVER_SETTINGS("server.json has a version this program does not know");
+}
+
+function parseJson(text: string): ServerSettings | null {
+  try {
+    return JSON.parse(text) as ServerSettings | null;
+  } catch (cause) {
+    throw deployErrors.ERR_SERVER_SETTINGS("server.json cannot be read", { cause });
+  }
 }
 
 export async function writeSettings(home: ServerHome, settings: ServerSettings): Promise<void> {

@@ -3,6 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { kitErrors } from "./errors.ts";
 import { sha256OfFile } from "./file-hash.ts";
+import { endRemembered, rememberProcess } from "./orphan.ts";
 
 export type ChildState =
   | { readonly kind: "stopped" }
@@ -17,8 +18,10 @@ export interface SupervisedChildOptions {
   readonly args: readonly string[];
   /** The whole environment of the child; secrets go here, never into `args`. */
   readonly environment: Readonly<Record<string, string>>;
-  /** SHA-256 of the program in hex, compared before each start. */
-  readonly sha256: string;
+  /** SHA-256 of the program in hex, compared before each start; unneeded for one's own program. */
+  readonly sha256?: string;
+  /** Says which process runs, for who supervises next: it ends what a killed supervisor left. */
+  readonly pidFile?: string;
   /** Gets what the child writes; made with mode 0600. */
   readonly logFile: string;
   /** Resolves when the child serves; rejects or is aborted when it does not. */
@@ -99,19 +102,24 @@ export class SupervisedChild implements AsyncDisposable {
 
   async #launch(attempt: number): Promise<ChildProcess> {
     this.#enter({ kind: "starting", attempt });
-    const { name, program, args, environment, sha256, logFile } = this.#options;
-    if ((await sha256OfFile(program)) !== sha256) {
+    const { name, program, args, environment, sha256, logFile, pidFile } = this.#options;
+    if (sha256 !== undefined && (await sha256OfFile(program)) !== sha256) {
       throw kitErrors.ERR_BINARY_HASH(`the program of ${name} is not the one that was verified`);
     }
+    if (pidFile !== undefined) await endRemembered(pidFile);
+    if (this.#stopping.signal.aborted) throw kitErrors.ERR_CHILD_START(`${name} is being stopped`);
     const log = openSync(logFile, "a", 0o600);
     const child = spawn(program, args, {
       env: environment,
-      stdio: ["ignore", log, log],
+      // Never written to: its end tells the child that we are gone.
+      stdio: ["pipe", log, log],
       // A group of its own: a terminal's Ctrl-C reaches us, and we stop the child in order.
       detached: true,
     });
     closeSync(log);
+    child.stdin?.on("error", () => undefined);
     this.#child = child;
+    if (pidFile !== undefined && child.pid !== undefined) await rememberProcess(pidFile, child.pid);
     await this.#untilReady(child);
     this.#enter({ kind: "running", pid: child.pid ?? 0, restarts: this.#restarts });
     return child;
