@@ -42,7 +42,7 @@ import { clientErrors } from "../errors.ts";
 import { encodeIdentity } from "../identity/identity.ts";
 import { formatInvitation } from "../identity/invitation.ts";
 import { createSigner, rawPublicKey } from "../identity/keys.ts";
-import { certificateFact } from "../identity/setup.ts";
+import { certificateFact } from "../identity/new-account.ts";
 import { storeKeys } from "../store/keys.ts";
 import { logLines } from "./log-lines.ts";
 import type { ClientSession } from "./session.ts";
