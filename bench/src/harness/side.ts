@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { isNativeError } from "node:util/types";
 import type { Run } from "./pair.ts";
 
@@ -56,9 +57,16 @@ async function step(side: Side, kind: SideStep): Promise<Run | undefined> {
   }
 }
 
-/** The highest that this process ever held; the kernel counts in KiB. */
+const statusFile = "/proc/self/status";
+
+/**
+ * The highest that this process ever held. `ru_maxrss` would not do: Linux carries into it what the
+ * parent held at the fork.
+ */
 function maxRssBytes(): number {
-  return process.resourceUsage().maxRSS * 1_024;
+  const status = existsSync(statusFile) ? readFileSync(statusFile, "utf8") : "";
+  const [, kib] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
+  return kib === undefined ? process.resourceUsage().maxRSS * 1_024 : Number(kib) * 1_024;
 }
 
 function textOf(error: unknown): string {
