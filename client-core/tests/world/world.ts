@@ -93,14 +93,18 @@ export class World implements AsyncDisposable {
   /** An owner with an org. */
   async found(name = "Alice"): Promise<Player> {
     const owner = this.player(name);
-    await setup.createOrg(owner.ports(), {
+    await this.foundAs(owner);
+    return owner;
+  }
+
+  async foundAs(owner: Player, gate = new Gate()): Promise<void> {
+    await setup.createOrg(owner.ports(gate), {
       gatewayUrl: "https://world.example",
       caSha256: undefined,
       claimSecret: new Uint8Array(32),
       orgName: "World",
-      personName: name,
+      personName: owner.name,
     });
-    return owner;
   }
 
   async room(client: Client, name = "den"): Promise<{ project: ProjectId; room: RoomId }> {
