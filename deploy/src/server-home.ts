@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { access, mkdir, open, readFile, rename } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deployErrors } from "./errors.ts";
@@ -72,7 +72,11 @@ export async function makeFolders(home: ServerHome): Promise<void> {
   }
 }
 
+/** Throws `ERR_SERVER_NOT_INITIALISED` also where `server init` was cut before its end. */
 export async function readSettings(home: ServerHome): Promise<ServerSettings> {
+  await access(home.fleetFile).catch((cause: unknown) => {
+    throw deployErrors.ERR_SERVER_NOT_INITIALISED(`no server in ${home.folder}`, { cause });
+  });
   const text = await readFile(home.settingsFile, "utf8").catch((cause: unknown) => {
     throw deployErrors.ERR_SERVER_NOT_INITIALISED(`no server in ${home.folder}`, { cause });
   });

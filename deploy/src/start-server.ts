@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type ErrorReport, errorFromReport, hasErrorCode } from "@cloister/base";
-import { resolveNatsServer } from "@cloister/server-kit";
+import { isProcessRunning, resolveNatsServer } from "@cloister/server-kit";
 import { askControl, type ServerStatus } from "./control.ts";
 import { deployErrors } from "./errors.ts";
 import { natsModuleDir, readSettings, type ServerHome, serverHome } from "./server-home.ts";
@@ -100,7 +100,7 @@ export async function stopServer(folder: string): Promise<void> {
   await readSettings(home);
   const { pid } = await askControl(home.controlSocket, { kind: "stop" });
   const deadline = Date.now() + STOP_TIMEOUT_MS;
-  while (isAlive(pid)) {
+  while (await isProcessRunning(pid)) {
     if (Date.now() > deadline)
       throw deployErrors.ERR_SERVER_STOP("the server does not stop in time");
     await delay(POLL_MS);
@@ -137,13 +137,4 @@ async function startError(home: ServerHome): Promise<Error> {
   const text = await readFile(logFile, "utf8").catch(() => "");
   const last = text.trimEnd().split("\n").slice(-LAST_LINES).join("\n");
   return deployErrors.ERR_SERVER_START(`the server did not start; ${logFile} ends with:\n${last}`);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

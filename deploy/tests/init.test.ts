@@ -57,7 +57,9 @@ describe("making a box", () => {
       if (roots.length === 1) throw new Error("the printer is out of paper");
     };
     await expect(initServer(initOptions(home, { keepOperatorRoot }))).rejects.toThrow("paper");
-    await expect(serverStatus(home)).rejects.toMatchObject({ code: "ERR_SERVER_NOT_RUNNING" });
+    await expect(serverStatus(home)).rejects.toMatchObject({
+      code: "ERR_SERVER_NOT_INITIALISED",
+    });
     await initServer(initOptions(home, { keepOperatorRoot }));
     expect(new Set(roots).size).toBe(2);
     expect(roots[1]).toMatch(/^SO[A-Z2-7]{56}$/);

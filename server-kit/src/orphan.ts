@@ -27,6 +27,11 @@ export async function endRemembered(pidFile: string): Promise<void> {
   await rm(pidFile, { force: true });
 }
 
+/** False for one that has ended, though nobody may have taken note of it yet. */
+export async function isProcessRunning(pid: number): Promise<boolean> {
+  return (await identityOf(pid)) !== undefined;
+}
+
 async function endProcess(pid: number, isStillIt: () => Promise<boolean>): Promise<void> {
   for (const [signal, patienceMs] of [
     ["SIGTERM", termMs],
