@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SignInRequest } from "../gen/cloister/gateway/v1/gateway.ts";
 import { RoomRecord } from "../gen/cloister/rooms/v1/rooms.ts";
+import { Statement } from "../gen/cloister/statements/v1/statements.ts";
 import { messages } from "../gen/messages.ts";
 import { type MessageName, parseMessage, validate } from "./validate.ts";
 
@@ -59,6 +60,29 @@ describe("rules on the bytes of the wire", () => {
     for (const name of names) {
       expect(() => parseMessage(name, huge)).toThrow(/not a |must/);
     }
+  });
+
+  test("[F42] a field that stands twice is held to the rules as it is used, not as it merges", () => {
+    const statement = (natsSigningKey: Uint8Array) =>
+      Statement.encode({
+        statementId: new Uint8Array(16),
+        checkpointSize: 1n,
+        checkpointRoot: new Uint8Array(32),
+        changesVersion: 0n,
+        criticalVersion: 1,
+        deviceId: new Uint8Array(16),
+        body: {
+          $case: "gatewaySet",
+          value: { gatewayKey: new Uint8Array(32), natsSigningKey, revoked: false },
+        },
+      }).finish();
+    const whole = statement(new Uint8Array(32));
+    const name = "cloister.statements.v1.Statement";
+    expect(parseMessage(name, whole).body?.$case).toBe("gatewaySet");
+    // To one parser the key of the first, to the other that of the second: none.
+    const twice = Uint8Array.of(...whole, ...statement(new Uint8Array(0)));
+    expect(() => parseMessage(name, twice)).toThrow(/nats_signing_key/);
+    expect(() => parseMessage(name, Uint8Array.of(...whole, ...whole))).not.toThrow();
   });
 
   test("an empty oneof is no record", () => {

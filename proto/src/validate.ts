@@ -1,7 +1,7 @@
 import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { createValidator } from "@bufbuild/protovalidate";
-import { MAX_MESSAGE_BYTES, parseBase64Url } from "@cloister/base";
+import { equalBytes, MAX_MESSAGE_BYTES, parseBase64Url } from "@cloister/base";
 import { imageBase64Url } from "../gen/image.ts";
 import { type Messages, messages } from "../gen/messages.ts";
 import { protoErrors } from "./errors.ts";
@@ -55,6 +55,15 @@ export function parseMessage<Name extends MessageName>(
   maxBytes = MAX_MESSAGE_BYTES,
 ): MessageOf<Name> {
   validate(name, bytes, maxBytes);
+  const message = decode(name, bytes);
+  // A message field that stands twice is merged by the validator and replaced by the codec: where the
+  // bytes are not spelt as we spell them, what is used has to keep the rules as well.
+  const used = messages[name].encode(message as never).finish();
+  if (!equalBytes(used, bytes)) validate(name, used, used.length);
+  return message;
+}
+
+function decode<Name extends MessageName>(name: Name, bytes: Uint8Array): MessageOf<Name> {
   try {
     return messages[name].decode(bytes) as MessageOf<Name>;
   } catch (cause) {
