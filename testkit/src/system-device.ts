@@ -30,7 +30,7 @@ export class SystemDevice implements AsyncDisposable {
   #client: Client | undefined;
   #connection: Connection | undefined;
   #engine: MemberEngine | undefined;
-  #nkey: UserNkey | undefined;
+  #signIn: ConnectionOptions | undefined;
 
   constructor(place: DevicePlace) {
     this.place = place;
@@ -62,8 +62,13 @@ export class SystemDevice implements AsyncDisposable {
   }
 
   get nkey(): UserNkey {
-    if (this.#nkey === undefined) throw new Error(`${this.name} has never been online`);
-    return this.#nkey;
+    return this.signIn.nkey;
+  }
+
+  /** Its real token and key, for a hostile program in its place. */
+  get signIn(): ConnectionOptions {
+    if (this.#signIn === undefined) throw new Error(`${this.name} has never been online`);
+    return this.#signIn;
   }
 
   /** A new, empty profile. */
@@ -82,6 +87,19 @@ export class SystemDevice implements AsyncDisposable {
   async open(options: { readonly online?: boolean } = {}): Promise<Client> {
     this.#client = await connect({ ...(await this.ports()), ...options });
     return this.#client;
+  }
+
+  /** Where it stands: what a failure is understood from. */
+  standing(): string {
+    if (this.#client === undefined) return `${this.name}: closed`;
+    const rooms = this.#client
+      .rooms()
+      .map((room) =>
+        JSON.stringify(room, (_, value: unknown) =>
+          typeof value === "bigint" ? String(value) : value,
+        ),
+      );
+    return [`${this.name}: ${JSON.stringify(this.#client.state())}`, ...rooms].join("\n  ");
   }
 
   async close(): Promise<void> {
@@ -108,7 +126,7 @@ export class SystemDevice implements AsyncDisposable {
       },
       transport: {
         connect: async (options: ConnectionOptions) => {
-          this.#nkey = options.nkey;
+          this.#signIn = options;
           this.#connection = await transport.connect(options);
           return this.#connection;
         },

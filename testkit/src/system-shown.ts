@@ -18,11 +18,15 @@ export class Reader {
   readonly shown: RoomMessage[] = [];
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  /** What ended the reading, if anything did. */
+  error: unknown;
 
   static follow(client: Client, room: RoomId, after?: string): Reader {
     const reader = new Reader();
     reader.#running = reader.#read(client, room, after);
-    reader.#running.catch(() => undefined);
+    reader.#running.catch((error: unknown) => {
+      reader.error = error;
+    });
     return reader;
   }
 
@@ -52,5 +56,23 @@ export async function until(
   while (!(await isSo())) {
     if (performance.now() > deadline) throw new Error(`not in time: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+/** Settles in time or says what was waited for, and how things stand. */
+export async function inTime<T>(
+  what: string,
+  promise: Promise<T>,
+  options: { readonly timeoutMs?: number; readonly standing?: () => string } = {},
+): Promise<T> {
+  const { timeoutMs = 30_000, standing } = options;
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(new Error(`not in time: ${what}\n${standing?.() ?? ""}`));
+  }, timeoutMs);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
