@@ -150,7 +150,7 @@ export interface Room {
   messageState(id: MessageId): MessageState | undefined;
   messages(options?: MessagesOptions): AsyncIterable<RoomMessage>;
   notices(): AsyncIterable<RoomNotice>;
-  /** Settles once everything queued is stored. */
+  /** Settles once everything queued is stored, and newcomers that wait for this device are confirmed. */
   flushed(): Promise<void>;
   /** Settles once everything the server held when asked has been read. */
   caughtUp(): Promise<void>;

@@ -71,6 +71,37 @@ describe("killed between any two effects", () => {
       expect((await guest.room(room)).status().setAsideRecords).toBe(0);
     });
 
+    it(`of confirming a newcomer, ${when} it: the next opening confirms him`, async () => {
+      await using world = new World();
+      const { alice, room } = await settled(world);
+      let round = 0;
+      for (const at of boundaries) {
+        round += 1;
+        const inviting = await alice.open();
+        const player = await world.invite(inviting, room, `Guest ${round}`);
+        await (await inviting.room(room)).flushed();
+        await inviting[Symbol.asyncDispose]();
+        const guest = await player.open();
+        const guests = await guest.room(room);
+        expect(guests.status().phase.kind).toBe("awaiting-confirmation");
+        const wasKilled = await killedAt(alice, new Gate(at, when), async (client) => {
+          const den = await client.room(room);
+          await den.caughtUp();
+          await den.flushed();
+        });
+        const back = await alice.open();
+        const den = await back.room(room);
+        await den.caughtUp();
+        await den.flushed();
+        await back[Symbol.asyncDispose]();
+        await until(() => guests.status().phase.kind === "active", "the guest is confirmed");
+        await guests.flushed();
+        await guest[Symbol.asyncDispose]();
+        if (!wasKilled) break;
+      }
+      expect(round).toBeGreaterThan(5);
+    });
+
     it(`of receiving, ${when} it: everything is shown once`, async () => {
       await using world = new World();
       const { alice, bob, room } = await settled(world);

@@ -167,7 +167,10 @@ class OpenRoom implements Room {
   }
 
   flushed(): Promise<void> {
-    return this.#until(({ queue, flights }) => queue.length === 0 && flights.length === 0);
+    return this.#until(
+      ({ queue, flights, durable }) =>
+        queue.length === 0 && flights.length === 0 && durable.confirmDue === undefined,
+    );
   }
 
   async caughtUp(): Promise<void> {

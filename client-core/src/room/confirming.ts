@@ -19,9 +19,15 @@ export function oweConfirmation(
   context: RoomContext,
 ): RoomStep {
   if (state.durable.phase !== "active") return stay(state);
-  const next = withDurable(state, { confirmDue: due });
-  const delayMs = rankOf(next, due.account, context) * CONFIRM_RANK_DELAY_MS;
-  return stay(next, { kind: "wait", delayMs, tag: "confirm" });
+  return waitToConfirm(withDurable(state, { confirmDue: due }), context);
+}
+
+/** What is owed outlives the client: one that opens again, and has read all, takes it up. */
+export function waitToConfirm(state: RoomState, context: RoomContext): RoomStep {
+  const { confirmDue } = state.durable;
+  if (confirmDue === undefined) return stay(state);
+  const delayMs = rankOf(state, confirmDue.account, context) * CONFIRM_RANK_DELAY_MS;
+  return stay(state, { kind: "wait", delayMs, tag: "confirm" });
 }
 
 function rankOf(state: RoomState, newcomer: AccountId, context: RoomContext): number {

@@ -7,7 +7,7 @@ import {
   onSigned,
   resendPending,
 } from "./committing.ts";
-import { confirmNow, endWaiting } from "./confirming.ts";
+import { confirmNow, endWaiting, waitToConfirm } from "./confirming.ts";
 import { isAdmitted, type RoomContext } from "./context.ts";
 import type { RoomEvent } from "./events.ts";
 import { onHandshakes, onMerged, onStaged, onStageFailed, resumeFence } from "./fences.ts";
@@ -46,7 +46,7 @@ function reduceOne(state: RoomState, event: RoomEvent, context: RoomContext): Ro
     case "offline":
       return stay(forgetCalls(state), { kind: "changed" });
     case "drained":
-      return proceed(state, context);
+      return andThen(proceed(state, context), (after) => waitToConfirm(after, context));
     case "log-checked":
       return onLog({ ...state, isFetchingLog: false }, context);
     case "log-failed":
