@@ -8,7 +8,7 @@ import {
 } from "@cloister/client-core";
 import type { MemberEngine } from "@cloister/group-engine/types";
 import { fenceSubject, relayV1, roomSubject, roomsV1, userNkeyFromBytes } from "@cloister/proto";
-import { parseHandshake, roomAt } from "@cloister/rules";
+import { bodies, parseHandshake, roomAt } from "@cloister/rules";
 import { describe, expect, it } from "vitest";
 import { padBatch, parsePadded } from "../src/outbox/padding.ts";
 import { texts, until } from "./world/collect.ts";
@@ -355,6 +355,25 @@ describe("a hostile network, relay or member", () => {
     await until(() => bobs.status().epoch === den.status().epoch, "bob follows");
     await (await bobs.send("here again")).stored;
     await until(async () => (await texts(den)).includes("here again"), "it arrives");
+  });
+
+  it("reads on over what a relay had fenced before it was revoked", async () => {
+    await using world = new World();
+    const { alicePlayer, bob, bobPlayer, den } = await pair(world);
+    await bob[Symbol.asyncDispose]();
+    await den.renewKeys();
+    await (await den.send("sealed in the next epoch")).stored;
+    const { key, natsSigningKey } = world.accounts.relay;
+    await alicePlayer.state(bodies.relaySet({ key: key.publicKey, natsSigningKey, revoked: true }));
+    // Bob knows of it before he reads.
+    const records = world.relay.stream.splice(0);
+    const client = await bobPlayer.open();
+    await client.refresh();
+    world.relay.stream.push(...records);
+    world.relay.wake();
+    const bobs = await client.room(den.id);
+    await until(async () => (await texts(bobs)).length === 1, "it is opened");
+    expect(bobs.status()).toMatchObject({ epoch: den.status().epoch, setAsideRecords: 0 });
   });
 
   it("resyncs by itself when the ratchets are lost, and loses nothing that comes after", async () => {

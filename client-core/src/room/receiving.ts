@@ -109,19 +109,26 @@ function decodeRecord(payload: Uint8Array): roomsV1.RoomRecord["content"] {
   }
 }
 
+/**
+ * A fence counts of a relay in force now, or when the room's last handshake was made: who was away
+ * when a relay was revoked still reads on over what it had fenced before, in the right epochs.
+ */
 function readFence(
-  state: RoomState,
+  { room, durable }: RoomState,
   signed: roomsV1.SignedFence,
-  context: RoomContext,
+  { log }: RoomContext,
 ): FenceSeen | undefined {
-  try {
-    const fence = roomsV1.SignedFence.encode(signed).finish();
-    const { log } = context;
-    const view = verifyFence(log.state, { fence, room: state.room, at: log.size });
-    return { handshakeIndex: BigInt(view.handshakeIndex), handshakeHash: view.handshakeHash };
-  } catch {
-    return undefined;
+  const fence = roomsV1.SignedFence.encode(signed).finish();
+  const sizes = [log.size, durable.group?.logSize ?? log.size];
+  for (const at of sizes) {
+    try {
+      const { handshakeIndex, handshakeHash } = verifyFence(log.state, { fence, room, at });
+      return { handshakeIndex: BigInt(handshakeIndex), handshakeHash };
+    } catch {
+      // Junk, unless the other size says otherwise.
+    }
   }
+  return undefined;
 }
 
 /** What one run comes to: rows, notices, and what has to be done next. */

@@ -1,13 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { type ProjectId, type RoomId, SecretBytes } from "@cloister/base";
+import { newStatementId, type ProjectId, type RoomId, SecretBytes } from "@cloister/base";
 import { type Client, type ClientPorts, connect, setup } from "@cloister/client-core";
 import { createMemberEngine } from "@cloister/group-engine/member";
 import { createPublicEngine } from "@cloister/group-engine/public";
 import type { MemberEngine } from "@cloister/group-engine/types";
 import { memberWasmHref, publicWasmHref } from "@cloister/group-engine/wasm-paths";
 import type { roomsV1 } from "@cloister/proto";
-import { encodeLeafCredential, signHandshake } from "@cloister/rules";
+import {
+  type Body,
+  buildStatement,
+  encodeLeafCredential,
+  signHandshake,
+  signStatement,
+} from "@cloister/rules";
 import { readIdentity } from "../../src/identity/identity.ts";
 import { createSigner } from "../../src/identity/keys.ts";
 import { engineKeyOf, storeKeys } from "../../src/store/keys.ts";
@@ -55,6 +61,17 @@ export class Player {
     if (identity === undefined) throw new TypeError("nobody's store");
     const signer = createSigner("statement", identity.keys.statement, nativeCrypto());
     return signHandshake(identity.orgId, handshake, signer);
+  }
+
+  /** A statement of this device, straight into the log. */
+  async state(body: Body): Promise<void> {
+    const store = await openSealedStore(this.ports());
+    using identity = await readIdentity(store);
+    if (identity === undefined) throw new TypeError("nobody's store");
+    const signer = createSigner("statement", identity.keys.statement, nativeCrypto());
+    const { accounts } = this.world;
+    const draft = { id: newStatementId(accounts.random), device: identity.deviceId, body };
+    await accounts.submit(await signStatement(buildStatement(accounts.state, draft), [signer]));
   }
 
   /** The group engine with what a disk held, as a thief of it would have. */
