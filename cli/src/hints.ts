@@ -9,6 +9,7 @@ export function hintOf(error: CloisterError): string | undefined {
 }
 
 const commandHints: Readonly<Partial<Record<string, string>>> = {
+  ERR_ABORTED: "Give the same command again: it goes on where it was.",
   ERR_IDENTITY_EXISTS: "This profile belongs to somebody already: choose another with --profile.",
   ERR_STORE_LOCKED: "Another cloister has this profile open: end it, or choose another --profile.",
   ERR_ROOM_UNKNOWN: "cloister whoami lists what you can reach.",

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { isCloisterError, SecretBytes } from "@cloister/base";
-import { type Client, connect } from "@cloister/client-core";
+import { type Client, connect, type Room } from "@cloister/client-core";
 import {
   createProfile,
   type OpenProfile,
@@ -18,6 +18,10 @@ import { askSecret } from "./prompt.ts";
 
 /** So long a command stays for what an earlier one could not send. */
 const FLUSH_MS = 20_000;
+/** So long a look at the state waits for what has come meanwhile. */
+const CATCH_UP_MS = 5_000;
+const writable: ReadonlySet<string> = new Set(["active", "catching-up"]);
+const readable: ReadonlySet<string> = new Set([...writable, "awaiting-confirmation"]);
 
 export function profileOf(io: Io, options: GlobalOptions): ProfileFolder {
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(options.profile) || options.profile.startsWith(".")) {
@@ -91,16 +95,24 @@ async function goOnline(io: Io, client: Client, mayBeOffline: boolean): Promise<
   }
 }
 
-/** Rooms that nothing hinders; what waits for somebody else waits on. */
+/** What an earlier command left, and what newcomers wait for; what hangs on others waits on. */
 async function sendWhatWaits(io: Io, client: Client): Promise<void> {
   if (client.state().kind !== "online" || io.signal.aborted) return;
-  const waiting = client.rooms().filter(({ queuedMessages, phase }) => {
-    return queuedMessages > 0 && (phase.kind === "active" || phase.kind === "catching-up");
-  });
-  const flushed = Promise.all(
-    waiting.map(async ({ id }) => await (await client.room(id)).flushed()),
-  );
+  const flushed = Promise.all((await openRooms(client, writable)).map((room) => room.flushed()));
   const sending = patiently(io, "sending what waited", flushed);
   const isSent = await isDoneWithin(sending, FLUSH_MS).catch(() => false);
   if (!isSent) io.stderr.write("something still waits to be sent: see cloister whoami\n");
+}
+
+/** Reads what the server holds, so that states shown are those of now. */
+export async function catchUp(io: Io, client: Client): Promise<void> {
+  if (client.state().kind !== "online") return;
+  const read = Promise.all((await openRooms(client, readable)).map((room) => room.caughtUp()));
+  await isDoneWithin(patiently(io, "reading what has come", read), CATCH_UP_MS).catch(() => false);
+}
+
+/** The rooms that this device is in: nobody has to be asked to open them. */
+async function openRooms(client: Client, phases: ReadonlySet<string>): Promise<Room[]> {
+  const inside = client.rooms().filter(({ phase }) => phases.has(phase.kind));
+  return await Promise.all(inside.map(({ id }) => client.room(id)));
 }

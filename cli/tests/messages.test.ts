@@ -159,7 +159,7 @@ describe("files", () => {
     expect(await stoppedMidway(send, "alice")).toMatchObject({
       code: 130,
       out: "",
-      err: expect.stringContaining("goes on where it was"),
+      err: expect.stringContaining("it goes on where it was"),
     });
     const sent = await box.run(send, alice);
     expect(sent).toMatchObject({ code: 0, err: expect.stringContaining("goes on after") });

@@ -1,7 +1,7 @@
 import { type DeviceId, shortId } from "@cloister/base";
 import type { Client, RoomStatus } from "@cloister/client-core";
 import { formatTable, printableLine, printResult } from "../output.ts";
-import { withClient } from "../session.ts";
+import { catchUp, withClient } from "../session.ts";
 import { phaseText } from "../states.ts";
 import { type CommandContext, globalsOf, withExamples } from "./command-context.ts";
 
@@ -16,6 +16,7 @@ export function addLookCommands({ program, io }: CommandContext): void {
   ).action(async (_options, command) => {
     const globals = globalsOf(command);
     await withClient(io, { ...globals, mayBeOffline: true }, async (client) => {
+      await catchUp(io, client);
       printResult(io, globals, { json: whoamiJson(client), text: whoamiText(client) });
     });
   });

@@ -3,7 +3,7 @@ import { parseClaim } from "@cloister/deploy";
 import { formatTable, printResult } from "../output.ts";
 import { patiently } from "../patience.ts";
 import { findProject } from "../resolve.ts";
-import { makeProfile, withClient } from "../session.ts";
+import { catchUp, makeProfile, withClient } from "../session.ts";
 import { phaseText } from "../states.ts";
 import { readCode } from "../stdin.ts";
 import { type CommandContext, globalsOf, withExamples } from "./command-context.ts";
@@ -111,6 +111,7 @@ function addRoomCommands({ program, io }: CommandContext): void {
   ).action(async (_options, command) => {
     const globals = globalsOf(command);
     await withClient(io, { ...globals, mayBeOffline: true }, async (client) => {
+      await catchUp(io, client);
       const rooms = client.rooms();
       printResult(io, globals, {
         json: { rooms },
