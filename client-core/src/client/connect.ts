@@ -1,12 +1,6 @@
-import {
-  errorFromReport,
-  isCloisterError,
-  parseRoomId,
-  publicKeyBytes,
-  type RoomId,
-} from "@cloister/base";
+import { isCloisterError, parseRoomId, publicKeyBytes, type RoomId } from "@cloister/base";
 import type { MemberEngine } from "@cloister/group-engine/types";
-import { encodeLeafCredential, roomsOfAccount } from "@cloister/rules";
+import { roomsOfAccount } from "@cloister/rules";
 import type {
   Client,
   ClientEvent,
@@ -19,18 +13,18 @@ import { clientErrors } from "../errors.ts";
 import { createAccess } from "../gateway/access.ts";
 import { createGatewayCaller } from "../gateway/call.ts";
 import { type Identity, readIdentity, signersOf } from "../identity/identity.ts";
-import { fetchWholeLog, gatewayLog, type LogSource } from "../log/fetch.ts";
-import { type LogState, loadLog } from "../log/keeper.ts";
-import type { ClientPorts } from "../ports.ts";
+import { gatewayLog } from "../log/fetch.ts";
 import { createCancel } from "../runtime/cancel.ts";
 import { Device, type DeviceListener } from "../runtime/device.ts";
 import { type Broadcast, createBroadcast, createHub } from "../runtime/hub.ts";
-import { fieldsOf, parseStored } from "../store/frame.ts";
-import { engineKeyOf, storeKeys } from "../store/keys.ts";
 import { openSealedStore, type SealedStore } from "../store/seal-store.ts";
+import { enterRoom } from "./enter-room.ts";
 import { createRoomFiles } from "./files.ts";
-import { allowedRooms, createLink, type Link } from "./link.ts";
-import { openRoom, stoppedError } from "./open-room.ts";
+import { readInvitedNames } from "./invited-names.ts";
+import { createLink, type Link } from "./link.ts";
+import { openRoom } from "./open-room.ts";
+import { openEngine } from "./opening-engine.ts";
+import { firstLog, syncLog } from "./opening-log.ts";
 import { createOrgAdmin } from "./org-admin.ts";
 import { createReceipts, type Receipts } from "./receipts.ts";
 import type { ClientSession } from "./session.ts";
@@ -227,7 +221,7 @@ class OpenClient implements Client {
     const { device } = this.#session;
     const { phase } = device.room(room).durable;
     const isIn = phase === "active" || phase === "confirming";
-    if (!isIn) await this.#enter(room);
+    if (!isIn) await enterRoom({ session: this.#session, room, refresh: () => this.refresh() });
     const known = this.#rooms.get(room);
     if (known !== undefined) return known;
     const opened = openRoom({
@@ -240,48 +234,6 @@ class OpenClient implements Client {
     });
     this.#rooms.set(room, opened);
     return opened;
-  }
-
-  /** Admission by the gateway, then the join; throws the first refusal. */
-  async #enter(room: RoomId): Promise<void> {
-    const { device, hub, closing } = this.#session;
-    if (!this.#isAllowed(room) || device.link === undefined) await this.refresh();
-    if (!this.#isAllowed(room)) throw this.#refusal(room);
-    device.post(room, { kind: "wanted" });
-    await device.settled();
-    for (;;) {
-      const seen = hub.version;
-      device.check();
-      const { durable, joinRefusal, hindrance, isRetrying } = device.room(room);
-      if (durable.phase === "active" || durable.phase === "confirming") return;
-      if (durable.phase === "stopped") throw stoppedError(device.room(room));
-      if (joinRefusal !== undefined && !isRetrying) throw errorFromReport(joinRefusal);
-      if (hindrance?.kind === "not-admitted") {
-        throw clientErrors.ERR_NOT_ADMITTED("the room cannot be joined", { hint: hindrance.hint });
-      }
-      if (closing.signal.aborted) throw clientErrors.ERR_CLIENT_CLOSED("the client was closed");
-      if (device.link === undefined) throw clientErrors.ERR_OFFLINE("the connection was lost");
-      await hub.after(seen);
-    }
-  }
-
-  #isAllowed(room: RoomId): boolean {
-    return allowedRooms(this.decisions()).includes(room);
-  }
-
-  #refusal(room: RoomId): Error {
-    const decision = this.decisions().find(({ roomId }) => sameRoom(roomId, room));
-    if (decision === undefined) {
-      return clientErrors.ERR_ROOM_UNKNOWN("you have no role in such a room");
-    }
-    const rule = decision.rules.find(({ passed }) => !passed);
-    return clientErrors.ERR_NOT_ADMITTED(
-      `the ${rule?.source ?? "gateway"} refuses: ${rule?.text ?? "no reason given"}`,
-      {
-        ...(rule?.hint ? { hint: rule.hint } : {}),
-        details: { room, missingFactors: decision.missingFactors.length },
-      },
-    );
   }
 
   #nameOf(room: RoomId): string | undefined {
@@ -318,10 +270,6 @@ class OpenClient implements Client {
     this.#engine[Symbol.dispose]();
     identity[Symbol.dispose]();
   }
-}
-
-function sameRoom(bytes: Uint8Array, room: RoomId): boolean {
-  return allowedRooms([{ roomId: bytes, allowed: true }]).includes(room);
 }
 
 async function* noticesOf(
@@ -361,61 +309,4 @@ function listenerOf({ hub, events, receipts, client }: ListenerParts): DeviceLis
     },
     failed: (error) => client()?.onFailure(error),
   };
-}
-
-/** Page by page, over HTTPS: also for who has no room to connect for. */
-async function syncLog(device: Device, source: LogSource): Promise<void> {
-  for (;;) {
-    const { replica, newest } = device.log;
-    const page = await source.page(replica.size, newest.signed);
-    await device.takeLog({ ...page, asked: newest });
-    const { log } = device;
-    if (log.replica.size >= log.newest.size || page.records.length === 0) return;
-  }
-}
-
-async function firstLog(
-  ports: ClientPorts,
-  { store, identity, source }: Opened & { readonly source: LogSource },
-): Promise<LogState> {
-  const { verify, sha256 } = ports.crypto;
-  const options = { org: identity.orgId, verify, sha256 };
-  const stored = await loadLog(store, options);
-  if (stored !== undefined) return stored;
-  const { state, puts } = await fetchWholeLog(source, { ...options, known: undefined });
-  await store.transaction({ puts, deletes: [] });
-  return state;
-}
-
-async function openEngine(ports: ClientPorts, { store, identity }: Opened): Promise<MemberEngine> {
-  const credential = encodeLeafCredential({
-    org: identity.orgId,
-    account: identity.accountId,
-    device: identity.deviceId,
-  });
-  const seed = identity.keys.leaf.expose((bytes) => Uint8Array.from(bytes));
-  try {
-    const engine = await ports.engine({
-      leafSecretSeed: seed,
-      credential,
-      fillRandom: (target) => target.set(ports.random.bytes(target.length)),
-    });
-    const rows = await store.listAll(storeKeys.engine);
-    engine.restore(rows.map(({ key, value }) => ({ key: engineKeyOf(key), value })));
-    return engine;
-  } finally {
-    seed.fill(0);
-  }
-}
-
-async function readInvitedNames(store: SealedStore): Promise<ReadonlyMap<RoomId, string>> {
-  const stored = await store.get(storeKeys.names);
-  const names = new Map<RoomId, string>();
-  if (stored === undefined) return names;
-  for (const entry of fieldsOf(parseStored(stored).header).list("rooms")) {
-    if (!Array.isArray(entry)) continue;
-    const [room, name]: unknown[] = entry;
-    if (typeof room === "string" && typeof name === "string") names.set(parseRoomId(room), name);
-  }
-  return names;
 }
