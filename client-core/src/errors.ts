@@ -32,6 +32,10 @@ export const clientErrors = defineErrors({
     kind: "Verification",
     hint: "the server shows two different logs: tell the owners, and write nothing",
   },
+  ERR_VERIFICATION_ROOMS_ROLLBACK: {
+    kind: "Verification",
+    hint: "the server was restored from an older state: tell the operator and the owners",
+  },
   ERR_LOG_INVALID: {
     kind: "Verification",
     hint: "the server's log breaks the rules: tell the owners, and write nothing",

@@ -361,12 +361,13 @@ describe("a hostile network, relay or member", () => {
     await using world = new World();
     const { alicePlayer, bob, bobPlayer, den } = await pair(world);
     await bob[Symbol.asyncDispose]();
+    const before = world.relay.stream.length;
     await den.renewKeys();
     await (await den.send("sealed in the next epoch")).stored;
     const { key, natsSigningKey } = world.accounts.relay;
     await alicePlayer.state(bodies.relaySet({ key: key.publicKey, natsSigningKey, revoked: true }));
     // Bob knows of it before he reads.
-    const records = world.relay.stream.splice(0);
+    const records = world.relay.stream.splice(before);
     const client = await bobPlayer.open();
     await client.refresh();
     world.relay.stream.push(...records);
@@ -420,6 +421,20 @@ describe("a hostile network, relay or member", () => {
     );
     expect(error).toMatchObject({ code: "ERR_VERIFICATION_LOG_ROLLBACK" });
     expect(alicePlayer.disk.rows.has("log/conflict")).toBe(true);
+  });
+
+  it("stops at rooms that go back: what is new there would be skipped as read", async () => {
+    await using world = new World();
+    const { bob, bobPlayer, den, bobs } = await pair(world);
+    await (await den.send("read, then lost")).stored;
+    await until(async () => (await texts(bobs)).length === 1, "bob reads it");
+    await bobs.caughtUp();
+    await bob[Symbol.asyncDispose]();
+    // The box is restored from yesterday.
+    world.relay.stream.pop();
+    await expect(bobPlayer.open()).rejects.toMatchObject({
+      code: "ERR_VERIFICATION_ROOMS_ROLLBACK",
+    });
   });
 
   it("seals nothing under a log that is shorter than one a member has shown", async () => {

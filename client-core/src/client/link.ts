@@ -225,10 +225,12 @@ class DeviceLink implements Link {
     const { pass, decisions } = await access.admit();
     const relay = device.link?.relay;
     if (relay === undefined) throw clientErrors.ERR_OFFLINE("the connection was lost");
-    const { stream, consumer } = await relay.call("cloister.relay.v1.DeliveryService/OpenInbox", {
-      pass,
-      positions: positionsOf(this.#session, allowedRooms(decisions)),
-    });
+    const positions = positionsOf(this.#session, allowedRooms(decisions));
+    const { stream, consumer, lastSequence } = await relay.call(
+      "cloister.relay.v1.DeliveryService/OpenInbox",
+      { pass, positions },
+    );
+    if (positions.some(({ sequence }) => sequence > lastSequence)) throw this.#wentBack();
     const maxAheadBytes = MAX_INBOX_AHEAD_BYTES;
     const inbox = await connection.openInbox({ stream, consumer, maxAheadBytes });
     if (device.link?.relay !== relay) {
@@ -240,6 +242,15 @@ class DeviceLink implements Link {
     this.#generation += 1;
     device.attachInbox(inbox);
     void this.#read(inbox, this.#generation);
+  }
+
+  /** New records would stand where old ones were read, and be skipped as known (rule 13). */
+  #wentBack(): Error {
+    const error = clientErrors.ERR_VERIFICATION_ROOMS_ROLLBACK(
+      "the server holds less of the rooms than was read from it before",
+    );
+    this.#lose(error.message);
+    return error;
   }
 
   async #read(inbox: Inbox, generation: number): Promise<void> {
