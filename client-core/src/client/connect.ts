@@ -133,6 +133,7 @@ class OpenClient implements Client {
       listener,
       closing,
       grantJoin: (room, epoch) => access.grantJoin(room, epoch, leafKey),
+      logSource: source,
     });
     late.device = device;
     const session: ClientSession = {

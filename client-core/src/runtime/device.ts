@@ -6,6 +6,7 @@ import type { RoomNotice } from "../client-types.ts";
 import { clientErrors } from "../errors.ts";
 import type { Identity } from "../identity/identity.ts";
 import { LOG_PAGE_RECORDS, PUBLISH_TIMEOUT_MS } from "../limits.ts";
+import type { LogSource } from "../log/fetch.ts";
 import { type LogPage, type LogState, meetCheckpoint, reduceLog } from "../log/keeper.ts";
 import type { ClientPorts, Connection, DeliveredRecord, Inbox } from "../ports.ts";
 import type { LogSight, RoomContext } from "../room/context.ts";
@@ -51,6 +52,8 @@ export interface DeviceOptions {
   readonly log: LogState;
   readonly listener: DeviceListener;
   readonly grantJoin: GrantJoin;
+  /** The log over HTTPS, for as long as the relay does not give it. */
+  readonly logSource?: LogSource | undefined;
   readonly closing: Cancel;
 }
 
@@ -413,22 +416,33 @@ export class Device {
     if (!closing.signal.aborted) this.post(room, { kind: "tick", tag });
   }
 
-  /** Asks the relay for what is new in the log; one question at a time. */
+  /** Asks for what is new in the log; one question at a time. */
   fetchLog(): void {
     const link = this.#link;
     if (this.#isFetchingLog || link === undefined) return;
     this.#isFetchingLog = true;
+    void this.#askLog(link).then(
+      (page) => this.#push({ kind: "log-page", page }),
+      () => {
+        this.#isFetchingLog = false;
+        this.#push({ kind: "all", event: { kind: "log-failed" } });
+      },
+    );
+  }
+
+  /** Of the relay; of the gateway while the relay is away: the rules judge it, whoever serves it. */
+  async #askLog({ relay }: Link): Promise<LogPage> {
     const { size, checkpoint: asked } = this.#log.replica;
-    const from = BigInt(size);
-    void link.relay
-      .call("cloister.relay.v1.DeliveryService/GetLog", { from, maxRecords: LOG_PAGE_RECORDS })
-      .then(
-        (page) => this.#push({ kind: "log-page", page: { ...page, asked } }),
-        () => {
-          this.#isFetchingLog = false;
-          this.#push({ kind: "all", event: { kind: "log-failed" } });
-        },
-      );
+    try {
+      const request = { from: BigInt(size), maxRecords: LOG_PAGE_RECORDS };
+      const page = await relay.call("cloister.relay.v1.DeliveryService/GetLog", request);
+      return { ...page, asked };
+    } catch (error) {
+      const { logSource } = this.#options;
+      if (logSource === undefined) throw error;
+      const { replica, newest } = this.#log;
+      return { ...(await logSource.page(replica.size, newest.signed)), asked: newest };
+    }
   }
 
   async #takePage(page: LogPage): Promise<void> {
