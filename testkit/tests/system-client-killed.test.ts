@@ -37,7 +37,7 @@ afterAll(async () => {
 });
 
 test(
-  `[F45] [F90] a client killed with -9 ${KILLS} times while it sends and receives: nothing acknowledged is lost, nothing is shown twice, on either side`,
+  `[F45] [F46] a client killed with -9 ${KILLS} times while it sends and receives: nothing acknowledged is lost, nothing is shown twice, on either side`,
   { timeout: 240_000 },
   async () => {
     const random = new SeededRandom(SEED);

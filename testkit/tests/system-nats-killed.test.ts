@@ -47,7 +47,7 @@ async function killNatsAfter(delayMs: number): Promise<void> {
 
 describe("nats-server killed with -9", () => {
   test(
-    "[F45] in the middle of batches of two senders: nothing acknowledged is lost, nothing is shown twice, each sender's order stays",
+    "[F45] [F46] in the middle of batches of two senders: nothing acknowledged is lost, nothing is shown twice, each sender's order stays",
     { timeout: 90_000 },
     async () => {
       const random = new SeededRandom(7);

@@ -16,7 +16,7 @@ afterAll(async () => {
   await box?.[Symbol.asyncDispose]();
 });
 
-test("[F50] the second device of an account reads and writes, each word shown once to every device", async () => {
+test("the second device of an account reads and writes, each word shown once to every device", async () => {
   const room = await org.createRoom("two devices");
   const bob = await org.invite("Bob", [room]);
   await meet(room, [org.owner, bob]);
