@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const example = fileURLToPath(new URL("../examples/ten-lines.mts", import.meta.url));
+const example = join(root, "client-node", "examples", "ten-lines.mts");
 const tsc = join(root, "node_modules", ".bin", "tsc");
 const passphrase = "a passphrase for the example";
 
