@@ -6,8 +6,8 @@ import { createProgram } from "./program.ts";
 
 interface SilentIo {
   readonly io: Io;
-  out(): string;
-  err(): string;
+  readonly out: () => string;
+  readonly err: () => string;
 }
 
 function silentIo(): SilentIo {

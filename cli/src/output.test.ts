@@ -69,8 +69,8 @@ describe("plain output", () => {
   });
 
   it("JSON has bytes as base64url and large numbers as strings", () => {
-    expect(jsonLine({ bytes: Uint8Array.of(255, 254), large: 2n ** 60n })).toBe(
-      '{"bytes":"__4","large":"1152921504606846976"}',
-    );
+    expect(
+      jsonLine({ bytes: Buffer.of(255, 254), list: [Uint8Array.of(1)], large: 2n ** 60n }),
+    ).toBe('{"bytes":"__4","list":["AQ"],"large":"1152921504606846976"}');
   });
 });

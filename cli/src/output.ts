@@ -15,10 +15,15 @@ export function printResult(
 }
 
 export function jsonLine(value: object): string {
-  const line = JSON.stringify(value, (_name, field: unknown) => {
-    if (typeof field === "bigint") return String(field);
-    return field instanceof Uint8Array ? formatBase64Url(field) : field;
-  });
+  const line = JSON.stringify(
+    value,
+    // A Buffer comes here as what its own toJSON made of it: `this` still holds the bytes.
+    function (this: Readonly<Record<string, unknown>>, name, field: unknown) {
+      if (typeof field === "bigint") return String(field);
+      const bytes = this[name];
+      return bytes instanceof Uint8Array ? formatBase64Url(bytes) : field;
+    },
+  );
   return line.replaceAll(
     obeyed,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,

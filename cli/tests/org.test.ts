@@ -233,7 +233,7 @@ describe("--json", () => {
       invite: ["invite", "--room", "json"],
       grant: ["role", "grant", "Alice", "owner", "--project", "Json"],
       members: ["member", "list", "--room", "json"],
-      policySet: ["policy", "set", "--project", "Json"],
+      policySet: ["policy", "set", "--project", "Json", "--require", "totp", "--exempt", "owner"],
       explain: ["policy", "explain", "me", "json"],
       send: ["send", "json", "hello"],
       read: ["read", "json"],

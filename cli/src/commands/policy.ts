@@ -1,5 +1,5 @@
-import { idBytes } from "@cloister/base";
-import { statementsV1 } from "@cloister/proto";
+import { accountIdFromBytes, idBytes } from "@cloister/base";
+import { type gatewayV1, statementsV1 } from "@cloister/proto";
 import type { Command } from "commander";
 import { formatTable, printResult } from "../output.ts";
 import { findAccount, findRoom, findScope, type ScopeOptions } from "../resolve.ts";
@@ -55,7 +55,10 @@ function addPolicySet({ program, io }: CommandContext): void {
         deviceMinAgeSeconds: secondsOf(options.deviceAge),
       };
       await client.org.setPolicy({ scope, policy: made });
-      printResult(io, globals, { json: { scope, policy: made }, text: "The policy is set." });
+      printResult(io, globals, {
+        json: { scope, ...policyJson(made) },
+        text: "The policy is set.",
+      });
     });
   });
 }
@@ -71,7 +74,8 @@ function addPolicyExplain({ program, io }: CommandContext): void {
     const globals = globalsOf(command);
     await withClient(io, globals, async (client) => {
       const account = findAccount(client, person);
-      const decision = await client.org.explain({ account, room: findRoom(client, wanted) });
+      const room = findRoom(client, wanted);
+      const decision = await client.org.explain({ account, room });
       const rows = decision.rules.map(({ source, passed, text, hint }) => [
         passed ? "ok" : "NO",
         source,
@@ -79,7 +83,7 @@ function addPolicyExplain({ program, io }: CommandContext): void {
       ]);
       const verdict = decision.allowed ? "allowed" : "refused";
       printResult(io, globals, {
-        json: decision,
+        json: { account, room, ...decisionJson(decision) },
         text: `${person} in ${wanted}: ${verdict}\n${formatTable(rows)}`,
       });
     });
@@ -100,4 +104,23 @@ function parseFactor(text: string): statementsV1.Policy_FactorRequirement {
 /** 0 is no limit. */
 function secondsOf(text: string | undefined): number {
   return text === undefined ? 0 : parseSeconds(text);
+}
+
+function decisionJson({ allowed, rules }: gatewayV1.Decision): object {
+  return {
+    allowed,
+    rules: rules.map(({ source, passed, text, hint }) => ({ source, passed, text, hint })),
+  };
+}
+
+/** By the names that the options have. */
+function policyJson(policy: statementsV1.Policy): object {
+  const { factors, exemptRoles, deniedAccounts } = policy;
+  return {
+    require: factors.map(({ maxAgeSeconds }) => ({ factor: "totp", maxAgeSeconds })),
+    exempt: exemptRoles.map((role) => (role === statementsV1.Role.ROLE_OWNER ? "owner" : "user")),
+    deny: deniedAccounts.map((account) => accountIdFromBytes(account)),
+    sessionAgeSeconds: policy.sessionMaxAgeSeconds,
+    deviceAgeSeconds: policy.deviceMinAgeSeconds,
+  };
 }

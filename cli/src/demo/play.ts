@@ -2,23 +2,18 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
-import { cliErrors } from "../errors.ts";
 import { formatBytes } from "../output.ts";
 import { Player } from "./cast.ts";
 import { DemoBox } from "./demo-box.ts";
 import { searchBox } from "./holder-view.ts";
 import { createMarker } from "./marker.ts";
-import { bobsStateOpensNothing, removeBob } from "./removal.ts";
-import {
-  bobReturns,
-  type DemoWorld,
-  foundOrg,
-  inviteBob,
-  malloryTries,
-  publishControl,
-  writeToBobOffline,
-} from "./scenes.ts";
+import { bobReturns, writeToBobOffline } from "./scenes/delivery.ts";
+import { foundOrg, inviteBob } from "./scenes/founding.ts";
+import { malloryTries, publishControl } from "./scenes/mallory.ts";
+import { bobsStateOpensNothing, removeBob } from "./scenes/removal.ts";
 import { formatMs, Stage } from "./stage.ts";
+import { judge } from "./verdict.ts";
+import type { DemoWorld } from "./world.ts";
 
 export interface DemoOptions {
   readonly out: Writable;
@@ -87,15 +82,12 @@ async function lookAsHolder({ stage, box, secret, control }: DemoWorld): Promise
     () => searchBox(box.folder, [secret, control]),
     ({ searchedBytes, messages }) => `${formatBytes(searchedBytes)}, ${messages} stored messages`,
   );
-  const inside = `inside TLS before nats-server, ${formatBytes(tap.readBytes)}`;
-  const [found, foundInTap] = [view.hits.get(control) ?? 0, tap.hits(control)];
-  stage.say(`control in the clear: ${foundInTap} hits ${inside}; ${found} hits on the box`);
-  if (found === 0 || foundInTap === 0) {
-    throw cliErrors.ERR_DEMO("the control was not found: the search is blind");
-  }
-  const hits = (view.hits.get(secret) ?? 0) + tap.hits(secret);
-  stage.say(`what members wrote: ${hits} hits in both`);
-  if (hits > 0) throw cliErrors.ERR_DEMO(`plaintext was found ${hits} times`);
+  const [inTap, onBox] = [tap.hits(control), view.hits.get(control) ?? 0];
+  const read = formatBytes(tap.readBytes);
+  stage.say(`control, in the clear: found ${inTap} × in ${read} inside TLS, ${onBox} × on the box`);
+  const written = tap.hits(secret) + (view.hits.get(secret) ?? 0);
+  stage.say(`what members wrote: found ${written} × in both together`);
+  judge({ secret, control, tap, box: view });
 }
 
 /** The box goes on without the tap, and the screen says how to go on with the command line. */
@@ -113,13 +105,15 @@ async function leaveRunning(
   await box.startWithoutTap();
   const lines = [
     "",
-    "The box goes on. To go on as Alice:",
+    "The box goes on running. To go on as Alice, in this folder:",
     `  export CLOISTER_HOME=${folder} CLOISTER_PROFILE=alice`,
     `  export CLOISTER_PASSPHRASE_FILE=${passphraseFile}`,
     "  ./cloister whoami",
     "  ./cloister read sources --all",
     "  ./cloister send sources Good morning",
-    `To end it: ./cloister server stop --home ${box.folder}`,
+    "To end it:",
+    `  ./cloister server stop --home ${box.folder}`,
+    `  rm -r ${folder}`,
     "",
   ];
   out.write(lines.join("\n"));

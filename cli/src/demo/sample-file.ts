@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { cliErrors } from "../errors.ts";
 import type { Marker } from "./marker.ts";
 
 const BLOCK_BYTES = 4096;
@@ -15,7 +16,7 @@ export interface SampleFile {
 
 /**
  * Real bytes to send: the sources under `sourceFolder`, one after the other with their names, until
- * `minBytes` are reached, and at the end of every 4 KiB the marker.
+ * `minBytes` are reached, and at the end of every 4 KiB the marker. Throws where they are too few.
  */
 export async function writeSampleFile(options: {
   readonly sourceFolder: string;
@@ -36,6 +37,12 @@ export async function writeSampleFile(options: {
     hash.update(block);
     lengthBytes += block.length;
     if (lengthBytes >= options.minBytes) break;
+  }
+  if (lengthBytes < options.minBytes) {
+    throw cliErrors.ERR_DEMO(
+      `the sources below ${options.sourceFolder} are ${lengthBytes} bytes; ${options.minBytes} are to be sent`,
+      { hint: "Install the dependencies completely: make demo does, npm install too." },
+    );
   }
   const markers = lengthBytes / BLOCK_BYTES;
   return { path: options.path, lengthBytes, sha256: hash.digest("hex"), markers };

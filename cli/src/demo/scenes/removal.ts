@@ -1,7 +1,7 @@
 import { readOutStreams, serverHome } from "@cloister/deploy";
 import type { MemberEngine } from "@cloister/group-engine/types";
 import { roomSubject, roomsV1 } from "@cloister/proto";
-import type { DemoRooms, DemoWorld } from "./scenes.ts";
+import type { DemoRooms, DemoWorld } from "../world.ts";
 
 /** Bob is removed while he is offline: what was sealed before is still his, what comes after is not. */
 export async function removeBob(world: DemoWorld, { sources }: DemoRooms): Promise<void> {
