@@ -171,6 +171,18 @@ describe("inboxes and fences", () => {
     expect(records).toEqual(log.records.slice(1, 3));
     expect(checkpoint).toEqual(log.checkpointAt(log.size));
   });
+
+  it("shows no shorter log than the asker's own: it waits, or says that it may be asked again", async () => {
+    const { log, publish } = stage.org();
+    const { owner } = await pairInRoom();
+    const from = BigInt(log.size + 1);
+    const early = owner.call("GetLog", { from, maxRecords: 1 });
+    await log.createProject();
+    await publish();
+    expect((await early).checkpoint).toEqual(log.checkpointAt(log.size));
+    const beyond = owner.call("GetLog", { from: from + 1_000n, maxRecords: 1 });
+    await expect(beyond).rejects.toMatchObject({ retryable: true });
+  });
 });
 
 describe("a stream that is full", () => {
