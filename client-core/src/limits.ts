@@ -36,6 +36,9 @@ export const RETRY_LAST_MS = 10_000;
 /** Chunks of one file on their way at once. */
 export const FILE_WINDOW_CHUNKS = 16;
 
+/** Rooms that one NATS token names (docs/protocol.md, Sign-in). */
+export const MAX_CONNECTION_ROOMS = 200;
+
 export const LOG_PAGE_RECORDS = 500;
 
 export const MAX_INVITATION_CHARS = 8192;

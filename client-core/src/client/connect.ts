@@ -12,6 +12,7 @@ import type {
 import { clientErrors } from "../errors.ts";
 import { createAccess } from "../gateway/access.ts";
 import { createGatewayCaller } from "../gateway/call.ts";
+import { chooseRooms } from "../gateway/choose-rooms.ts";
 import { type Identity, readIdentity, signersOf } from "../identity/identity.ts";
 import { gatewayLog } from "../log/fetch.ts";
 import { createCancel } from "../runtime/cancel.ts";
@@ -120,6 +121,15 @@ class OpenClient implements Client {
       statement,
       gateway,
       checkpoint: () => (late.device?.log ?? log).newest.signed,
+      rooms: () => {
+        const { device: opened } = late;
+        const { state, size: at } = (opened?.log ?? log).replica;
+        const all = roomsOfAccount(state, { account: identity.accountId, at });
+        return chooseRooms(
+          all.map(({ room }) => room),
+          (room) => opened?.room(room).durable.group !== undefined,
+        );
+      },
     });
     const leafKey = identity.keys.leaf.expose((seed) => options.crypto.ed25519PublicKey(seed));
     const device = await Device.open({

@@ -56,6 +56,8 @@ export interface AccessOptions {
   readonly statement: Signer<"statement">;
   readonly gateway: GatewayCaller;
   readonly checkpoint: () => Uint8Array;
+  /** Rooms to name, where they are more than one connection takes; none: all. */
+  readonly rooms: () => readonly RoomId[];
 }
 
 interface Session extends Disposable {
@@ -88,7 +90,9 @@ class GatewayAccess implements Access {
     const now = this.#options.ports.clock.now();
     const known = this.#admission;
     if (!isForced && known !== undefined && known.expiresMs - PASS_MARGIN_MS > now) return known;
-    const answer = await this.#call(`${service}/Connect`, { roomIds: [] });
+    const answer = await this.#call(`${service}/Connect`, {
+      roomIds: this.#options.rooms().map(idBytes),
+    });
     const admission = {
       natsJwt: answer.natsJwt,
       pass: answer.pass,

@@ -173,7 +173,10 @@ export class MemoryGateway {
       decide(state, { account, room, device: certificate.device, session: proof, at, nowMs });
     switch (name) {
       case "Connect": {
-        const decisions = roomsOfAccount(state, { account, at }).map(({ room }) => judge(room));
+        const { roomIds } = payload as gatewayV1.ConnectRequest;
+        const all = roomsOfAccount(state, { account, at }).map(({ room }) => room);
+        const named = roomIds.length > 0 ? roomIds.map(roomIdFromBytes) : all;
+        const decisions = named.map((room) => judge(room));
         const rooms = decisions.filter(({ allowed }) => allowed).map(({ room }) => idBytes(room));
         const expiresMs = addMs(nowMs, 3_600_000);
         const pass = await signPass(
