@@ -40,6 +40,19 @@ describe("sealing", () => {
     expect(() => other.openSealed("a", sealed)).toThrow(/do not open/);
   });
 
+  test("a place's key is its own, and the same after a restart", () => {
+    using key = SealingKey.generate();
+    using nonces = key.derive("kv/nonces");
+    using again = key.derive("kv/nonces");
+    using state = key.derive("kv/state");
+    const sealed = nonces.sealBytes("a", marker);
+    using opened = again.openSealed("a", sealed);
+    expect(opened.expose((bytes) => Uint8Array.from(bytes))).toEqual(marker);
+    for (const other of [key, state]) {
+      expect(() => other.openSealed("a", sealed)).toThrow(/do not open/);
+    }
+  });
+
   test("the same plaintext never seals to the same bytes", () => {
     using key = SealingKey.generate();
     const texts = new Set(

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { markSealed, type Sealed, SecretBytes } from "@cloister/base";
 import { sealingErrors } from "./sealing-errors.ts";
 
@@ -34,6 +34,18 @@ export class SealingKey implements Disposable {
       throw sealingErrors.ERR_SEALED_MALFORMED(`a sealing key has ${SEALING_KEY_BYTES} bytes`);
     }
     return new SealingKey(key);
+  }
+
+  /**
+   * The key of one place (HKDF, RFC 5869): what is sealed often there, such as a nonce a request,
+   * uses up no other place's 2^32.
+   */
+  derive(place: string): SealingKey {
+    const info = `cloister/v1/sealing-key\0${place}`;
+    const derived = this.#key.expose((key) =>
+      hkdfSync("sha256", key, new Uint8Array(0), info, SEALING_KEY_BYTES),
+    );
+    return SealingKey.from(SecretBytes.from(new Uint8Array(derived)));
   }
 
   sealBytes(purpose: string, plaintext: Uint8Array): Sealed {

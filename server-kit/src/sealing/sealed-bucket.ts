@@ -76,7 +76,7 @@ export class SealedBucket {
   }
 }
 
-/** Opens the bucket and makes it where it is missing, with its limits. */
+/** Opens the bucket and makes it where it is missing, with its limits, under a key of its own. */
 export async function openSealedBucket(
   jetStream: JetStreamClient,
   options: BucketOptions,
@@ -87,7 +87,7 @@ export async function openSealedBucket(
     max_bytes: options.maxBytes,
     ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
   });
-  return new SealedBucket(bucket, options);
+  return new SealedBucket(bucket, { ...options, key: options.key.derive(`kv/${options.name}`) });
 }
 
 async function attempt<Value>(work: () => Promise<Value>): Promise<Value> {
