@@ -38,7 +38,7 @@ export function roleChild(options: {
       CLOISTER_READY_FILE: readyFile,
       NODE_COMPILE_CACHE: home.codeCache,
     },
-    pidFile: join(home.run, `${name}.pid`),
+    pidFile: rolePidFile(home, name),
     logFile,
     readyTimeoutMs: READY_TIMEOUT_MS,
     stopTimeoutMs: 20_000,
@@ -48,6 +48,11 @@ export function roleChild(options: {
     ready: (signal) => untilFile(readyFile, signal),
   });
   return { name, child, status: () => statusOf({ name, child, logFile }) };
+}
+
+/** Says which process is the role's, for the next start after a crash. */
+export function rolePidFile(home: ServerHome, name: RoleName): string {
+  return join(home.run, `${name}.pid`);
 }
 
 /** The role's program in this checkout. */

@@ -1,6 +1,6 @@
 import { renewCredentials } from "@cloister/accounts/init";
 import { isCloisterError } from "@cloister/base";
-import { requireFreePort } from "@cloister/server-kit";
+import { endRemembered, requireFreePort } from "@cloister/server-kit";
 import {
   type ControlRequest,
   type RoleStatus,
@@ -10,7 +10,7 @@ import {
 import { deployErrors } from "./errors.ts";
 import { gatewayUrl, natsUrls } from "./init-server.ts";
 import { startNats } from "./nats-child.ts";
-import { type RoleName, roleChild } from "./role-children.ts";
+import { type RoleName, roleChild, rolePidFile } from "./role-children.ts";
 import { type Box, roleEnvironment } from "./role-environment.ts";
 import { makeFolders, readSettings, serverHome } from "./server-home.ts";
 import { holdServerLock } from "./server-lock.ts";
@@ -82,21 +82,22 @@ async function startChildren(
       to.started.use(role.child);
       await role.child.start();
     };
-    const gateway = start("gateway").catch(async (cause: unknown) => {
-      // Said plainly, where otherwise only its log would.
-      await requireFreePort(box.settings.gatewayPort, box.settings.listenHost);
-      throw cause;
-    });
-    gateway.catch(() => undefined);
-    await start("accounts");
-    await start("relay");
-    await gateway;
+    const gateway = gatewayPortFree(box).then(() => start("gateway"));
+    const others = start("accounts").then(() => start("relay"));
+    // The first failure ends the start; what began before it is stopped with the rest.
+    await Promise.all([gateway, others]);
   } catch (cause) {
     if (to.signal.aborted) return;
     if (isCloisterError(cause) && cause.kind === "Usage") throw cause;
     const text = cause instanceof Error ? cause.message : "a role did not start";
     throw deployErrors.ERR_SERVER_START(`${text}; logs are in ${box.home.logs}`, { cause });
   }
+}
+
+/** Said plainly before its own log would, once what an earlier run left has ended. */
+async function gatewayPortFree({ home, settings }: Box): Promise<void> {
+  await endRemembered(rolePidFile(home, "gateway"));
+  await requireFreePort(settings.gatewayPort, settings.listenHost);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

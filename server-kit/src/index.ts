@@ -29,7 +29,7 @@ export * from "./nats-connection.ts";
 export * from "./nats-grammar.ts";
 export * from "./nats-jwt/index.ts";
 export { waitForNats } from "./nats-ready.ts";
-export { isProcessRunning } from "./orphan.ts";
+export { endRemembered, isProcessRunning } from "./orphan.ts";
 export * from "./revocations-of-log.ts";
 export * from "./rpc/index.ts";
 export { type RunningService, runService, type ServiceProcess } from "./run-service.ts";

@@ -4,6 +4,9 @@ import { exitCodeOf, isCloisterError } from "@cloister/base";
 import { Lifecycle } from "./lifecycle.ts";
 import { createLogger, type Logger } from "./log.ts";
 
+/** What a failed start has left open keeps no process that serves nobody. */
+const lingerMs = 1_000;
+
 /** A role that runs: ready once it serves, ended by disposing it. */
 export interface RunningService extends AsyncDisposable {
   readonly ready: Promise<void>;
@@ -40,6 +43,7 @@ export async function runService(service: ServiceProcess): Promise<void> {
     process.exitCode = exitCodeOf(isCloisterError(error) ? error.kind : "Internal");
   } finally {
     if (readyFile !== undefined) await rm(readyFile, { force: true });
+    setTimeout(() => process.exit(), lingerMs).unref();
   }
 }
 
