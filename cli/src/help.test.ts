@@ -24,9 +24,8 @@ function silentIo(): SilentIo {
 
 function allOf(stream: PassThrough): string {
   let text = "";
-  for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) {
-    text += String(chunk);
-  }
+  const next = (): Buffer | null => stream.read() as Buffer | null;
+  for (let chunk = next(); chunk !== null; chunk = next()) text += chunk.toString("utf8");
   return text;
 }
 

@@ -122,8 +122,7 @@ export class RelayConnection implements Connection {
     await this.#closeInboxes();
     await this.#redialing;
     if (current === undefined || current.isClosed()) return;
-    const drained = current.drain().catch(() => undefined);
-    await Promise.race([drained, delay(DRAIN_MS, undefined, { ref: false })]);
+    await drainOrLeave(current);
     await current.close();
   }
 
@@ -201,6 +200,14 @@ export class RelayConnection implements Connection {
     this.#inboxes.clear();
     await Promise.all(inboxes.map((inbox) => inbox[Symbol.asyncDispose]()));
   }
+}
+
+/** The timer holds the process: the drain of a connection that was just cut never answers. */
+async function drainOrLeave(nats: NatsConnection): Promise<void> {
+  const drained = new AbortController();
+  const patience = delay(DRAIN_MS, undefined, { signal: drained.signal }).catch(() => undefined);
+  await Promise.race([nats.drain().catch(() => undefined), patience]);
+  drained.abort();
 }
 
 function nextPause(pauseMs: number): number {
