@@ -46,7 +46,7 @@ export const MAX_GRANT_MS = 60 * 1000;
 export const MAX_STATEMENT_BYTES = 65_536;
 
 /** Rooms that one pass and one NATS user JWT name. */
-export const MAX_PASS_ROOMS = 512;
+export const MAX_PASS_ROOMS = 200;
 
 /** Text of one message. */
 export const MAX_TEXT_BYTES = 400_000;

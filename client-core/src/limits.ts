@@ -4,8 +4,6 @@ export const MAX_STORE_KEY_CHARS = 1024;
 /** One sealed value: a batch with its envelope, or a group's largest blob. */
 export const MAX_STORE_VALUE_BYTES = 64 * 1024 * 1024;
 
-/** Text of one message, UTF-8. */
-export const MAX_TEXT_BYTES = 400_000;
 /** Encoded items sealed together: with envelope and padding one record stays below the wire's limit. */
 export const MAX_BATCH_ITEM_BYTES = 408_000;
 export const MAX_BATCH_ITEMS = 4096;
@@ -35,9 +33,6 @@ export const RETRY_LAST_MS = 10_000;
 
 /** Chunks of one file on their way at once. */
 export const FILE_WINDOW_CHUNKS = 16;
-
-/** Rooms that one NATS token names (docs/protocol.md, Sign-in). */
-export const MAX_CONNECTION_ROOMS = 200;
 
 export const LOG_PAGE_RECORDS = 500;
 

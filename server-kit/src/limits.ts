@@ -1,4 +1,4 @@
-import { MAX_MESSAGE_BYTES } from "@cloister/base";
+import { MAX_MESSAGE_BYTES, MAX_PASS_ROOMS } from "@cloister/base";
 
 /** `max_payload`: headers and body of one message. */
 export const NATS_MAX_PAYLOAD_BYTES = MAX_MESSAGE_BYTES;
@@ -10,7 +10,7 @@ export const NATS_MAX_PAYLOAD_BYTES = MAX_MESSAGE_BYTES;
 export const NATS_MAX_CONTROL_LINE_BYTES = 16_384;
 
 /** Rooms that one user JWT may name: what fits the control line, and far below 4,096 subjects. */
-export const MAX_ROOMS_PER_USER_JWT = 200;
+export const MAX_ROOMS_PER_USER_JWT = MAX_PASS_ROOMS;
 
 /** Longest life of a member's JWT. */
 export const MAX_USER_JWT_SECONDS = 3_600;

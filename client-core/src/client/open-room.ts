@@ -1,6 +1,7 @@
 import {
   errorFromReport,
   idBytes,
+  MAX_TEXT_BYTES,
   type MessageId,
   messageIdFromBytes,
   newMessageId,
@@ -18,7 +19,6 @@ import type {
   SentMessage,
 } from "../client-types.ts";
 import { clientErrors } from "../errors.ts";
-import { MAX_TEXT_BYTES } from "../limits.ts";
 import { encodeItems, splitItems, utf8Length } from "../outbox/batch.ts";
 import { profileBody } from "../room/confirming.ts";
 import { leafIdentity } from "../room/context.ts";

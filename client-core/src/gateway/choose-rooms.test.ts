@@ -1,6 +1,5 @@
-import { type RoomId, roomIdFromBytes } from "@cloister/base";
+import { MAX_PASS_ROOMS, type RoomId, roomIdFromBytes } from "@cloister/base";
 import { describe, expect, it } from "vitest";
-import { MAX_CONNECTION_ROOMS } from "../limits.ts";
 import { chooseRooms } from "./choose-rooms.ts";
 
 const rooms = (count: number): RoomId[] =>
@@ -12,15 +11,15 @@ const rooms = (count: number): RoomId[] =>
 
 describe("the rooms that a connection is asked for", () => {
   it("are all, unnamed, where one connection takes them", () => {
-    expect(chooseRooms(rooms(MAX_CONNECTION_ROOMS), () => true)).toEqual([]);
+    expect(chooseRooms(rooms(MAX_PASS_ROOMS), () => true)).toEqual([]);
   });
 
   it("are the joined ones first, where somebody has given the account too many", () => {
-    const all = rooms(MAX_CONNECTION_ROOMS + 50);
+    const all = rooms(MAX_PASS_ROOMS + 50);
     const joined = all.slice(-3);
     const chosen = chooseRooms(all, (room) => joined.includes(room));
-    expect(chosen).toHaveLength(MAX_CONNECTION_ROOMS);
+    expect(chosen).toHaveLength(MAX_PASS_ROOMS);
     expect(chosen.slice(0, 3)).toEqual(joined);
-    expect(new Set(chosen).size).toBe(MAX_CONNECTION_ROOMS);
+    expect(new Set(chosen).size).toBe(MAX_PASS_ROOMS);
   });
 });

@@ -1,5 +1,4 @@
-import type { RoomId } from "@cloister/base";
-import { MAX_CONNECTION_ROOMS } from "../limits.ts";
+import { MAX_PASS_ROOMS, type RoomId } from "@cloister/base";
 
 /**
  * The rooms to name to the gateway: none, which asks for all, unless they are more than one
@@ -10,8 +9,8 @@ export function chooseRooms(
   all: readonly RoomId[],
   isJoined: (room: RoomId) => boolean,
 ): readonly RoomId[] {
-  if (all.length <= MAX_CONNECTION_ROOMS) return [];
+  if (all.length <= MAX_PASS_ROOMS) return [];
   const joined = all.filter(isJoined);
   const others = all.filter((room) => !isJoined(room));
-  return [...joined, ...others].slice(0, MAX_CONNECTION_ROOMS);
+  return [...joined, ...others].slice(0, MAX_PASS_ROOMS);
 }

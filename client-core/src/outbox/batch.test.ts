@@ -1,8 +1,8 @@
-import { newDeviceId, newRoomId, utf8Bytes } from "@cloister/base";
+import { MAX_TEXT_BYTES, newDeviceId, newRoomId, utf8Bytes } from "@cloister/base";
 import { roomsV1 } from "@cloister/proto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MAX_BATCH_ITEM_BYTES, MAX_BATCH_ITEMS, MAX_TEXT_BYTES } from "../limits.ts";
+import { MAX_BATCH_ITEM_BYTES, MAX_BATCH_ITEMS } from "../limits.ts";
 import { countForBatch, encodeBatch, encodeItems, splitItems, utf8Length } from "./batch.ts";
 import { padBatch } from "./padding.ts";
 
