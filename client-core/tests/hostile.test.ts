@@ -492,6 +492,30 @@ describe("a hostile network, relay or member", () => {
     expect(den.members().map(({ name }) => name)).toEqual(["Alice"]);
   });
 
+  it("[F21] who is removed while a handshake was still to be fetched is told: it is given to members only", async () => {
+    await using world = new World();
+    const { alice, bob, den, bobs } = await pair(world);
+    world.relay.faults.answer = (method, answer) => {
+      if (method === "GetHandshakes") throw new Error("members only");
+      return answer;
+    };
+    const before = world.relay.rooms.get(den.id)?.handshakes.length ?? 0;
+    den.renewKeys().catch(() => undefined);
+    await until(
+      () => (world.relay.rooms.get(den.id)?.handshakes.length ?? 0) > before,
+      "a commit that bob cannot fetch",
+    );
+    await until(() => bobs.status().phase.kind === "catching-up", "bob waits for it");
+    await alice.org.setRole({
+      scope: { kind: "room", room: den.id },
+      account: bob.accountId,
+      role: undefined,
+    });
+    await bob.refresh().catch(() => undefined);
+    await until(() => bobs.status().phase.kind === "removed", "bob is told");
+    await expect(bobs.send("may I?")).rejects.toMatchObject({ code: "ERR_ROOM_REMOVED" });
+  });
+
   it("holds every leaf of a room's key against the log before it joins", async () => {
     await using world = new World();
     const { alice, den } = await pair(world);

@@ -90,7 +90,7 @@ export class SystemBox implements AsyncDisposable {
   async startRole(name: RoleName): Promise<void> {
     if (this.#roles.has(name)) throw new Error(`${name} runs already`);
     const environment = { ...roleEnvironment(name, this.#box), ...this.#environment[name] };
-    const role = await roleChild({ name, home: this.#box.home, environment });
+    const role = roleChild({ name, home: this.#box.home, environment });
     this.#roles.set(name, role);
     await role.child.start();
   }

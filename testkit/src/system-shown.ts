@@ -19,13 +19,13 @@ export class Reader {
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
   /** What ended the reading, if anything did. */
-  error: unknown;
+  error: Error | undefined;
 
   static follow(client: Client, room: RoomId, after?: string): Reader {
     const reader = new Reader();
     reader.#running = reader.#read(client, room, after);
     reader.#running.catch((error: unknown) => {
-      reader.error = error;
+      reader.error = error instanceof Error ? error : new Error("the reading failed");
     });
     return reader;
   }

@@ -36,51 +36,51 @@ afterAll(async () => {
   await box?.[Symbol.asyncDispose]();
 });
 
-test(
-  `[F45] [F46] a client killed with -9 ${KILLS} times while it sends and receives: nothing acknowledged is lost, nothing is shown twice, on either side`,
-  { timeout: 240_000 },
-  async () => {
-    const random = new SeededRandom(SEED);
-    const alice = Reader.follow(org.owner.client, room);
-    const alicesTexts = writeAllTheTime(org.owner, room);
-    await bob.close();
-    const acknowledgedFile = join(box.folder, "acknowledged");
-    const shownFile = join(box.folder, "shown");
-    for (let run = 0; run < KILLS; run += 1) {
-      const isEarly = random.below(5) === 0;
-      await liveAndDie({
-        job: { ...bob.place, room, acknowledgedFile, shownFile, run },
-        fromReady: !isEarly,
-        lifeMs: random.below(MAX_LIFE_MS),
-      });
-    }
-    const written = await alicesTexts.stop();
-    await bob.open();
-    await (await (await bob.client.room(room)).send("last")).stored;
-    await until("Alice reads the last", () => alice.texts.includes("last"));
-    await alice.stop();
+test(`[F45] [F46] a client killed with -9 ${KILLS} times while it sends and receives: nothing acknowledged is lost, nothing is shown twice, on either side`, {
+  timeout: 240_000,
+}, async () => {
+  const random = new SeededRandom(SEED);
+  const alice = Reader.follow(org.owner.client, room);
+  const alicesTexts = writeAllTheTime(org.owner, room);
+  await bob.close();
+  const acknowledgedFile = join(box.folder, "acknowledged");
+  const shownFile = join(box.folder, "shown");
+  for (let run = 0; run < KILLS; run += 1) {
+    const isEarly = random.below(5) === 0;
+    await liveAndDie({
+      job: { ...bob.place, room, acknowledgedFile, shownFile, run },
+      fromReady: !isEarly,
+      lifeMs: random.below(MAX_LIFE_MS),
+    });
+  }
+  const written = await alicesTexts.stop();
+  await bob.open();
+  await (await (await bob.client.room(room)).send("last")).stored;
+  await until("Alice reads the last", () => alice.texts.includes("last"));
+  await alice.stop();
 
-    const acknowledged = linesOf(acknowledgedFile);
-    const bobs = alice.texts.filter((text) => /^\d+\.\d+$/.test(text));
-    expect(new Set(bobs).size).toBe(bobs.length);
-    expect(acknowledged.filter((text) => !bobs.includes(text))).toEqual([]);
-    // What one run sent arrives in its order, whichever run brought it over.
-    for (let run = 0; run < KILLS; run += 1) {
-      const counts = bobs.filter((text) => text.startsWith(`${run}.`)).map((text) => Number(text.split(".")[1]));
-      expect(counts).toEqual(Array.from({ length: counts.length }, (_, count) => count));
-    }
-    // A person's memory of what was shown may miss the very last line before a kill, never more.
-    const noted = linesOf(shownFile).map((line) => line.split(" ")[1] ?? "");
-    expect(new Set(noted).size).toBe(noted.length);
-    const history = textsOf(await shownIn(bob.client, room));
-    const alices = history.filter((text) => text.startsWith("a"));
-    expect(alices).toEqual(written);
-    expect(acknowledged.length).toBeGreaterThan(KILLS);
-    console.log(
-      `seed ${SEED}: ${acknowledged.length} of ${bobs.length} acknowledged before a kill, ${written.length} received, ${noted.length} shown`,
-    );
-  },
-);
+  const acknowledged = linesOf(acknowledgedFile);
+  const bobs = alice.texts.filter((text) => /^\d+\.\d+$/.test(text));
+  expect(new Set(bobs).size).toBe(bobs.length);
+  expect(acknowledged.filter((text) => !bobs.includes(text))).toEqual([]);
+  // What one run sent arrives in its order, whichever run brought it over.
+  for (let run = 0; run < KILLS; run += 1) {
+    const counts = bobs
+      .filter((text) => text.startsWith(`${run}.`))
+      .map((text) => Number(text.split(".")[1]));
+    expect(counts).toEqual(Array.from({ length: counts.length }, (_, count) => count));
+  }
+  // A person's memory of what was shown may miss the very last line before a kill, never more.
+  const noted = linesOf(shownFile).map((line) => line.split(" ")[1] ?? "");
+  expect(new Set(noted).size).toBe(noted.length);
+  const history = textsOf(await shownIn(bob.client, room));
+  const alices = history.filter((text) => text.startsWith("a"));
+  expect(alices).toEqual(written);
+  expect(acknowledged.length).toBeGreaterThan(KILLS);
+  console.log(
+    `seed ${SEED}: ${acknowledged.length} of ${bobs.length} acknowledged before a kill, ${written.length} received, ${noted.length} shown`,
+  );
+});
 
 interface Life {
   readonly job: Readonly<Record<string, unknown>>;

@@ -22,7 +22,9 @@ afterAll(async () => {
   await box?.[Symbol.asyncDispose]();
 });
 
-test("a full stream refuses and drops nothing: the outbox keeps, says so, and goes on once there is room", { timeout: 120_000 }, async () => {
+test("a full stream refuses and drops nothing: the outbox keeps, says so, and goes on once there is room", {
+  timeout: 120_000,
+}, async () => {
   const room = await org.createRoom("full");
   const bob = await org.invite("Bob", [room]);
   await meet(room, [org.owner, bob]);

@@ -5,7 +5,11 @@ import { expect, test } from "vitest";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const rows = readFileSync(`${root}docs/refusals.md`, "utf8")
   .split("\n")
-  .map((line) => /^\| (?<promise>.+?) \| `(?<file>[^`]+)` \| (?<title>.+?) \|$/.exec(line.replaceAll(/ {2,}/g, " ")))
+  .map((line) =>
+    /^\| (?<promise>.+?) \| `(?<file>[^`]+)` \| (?<title>.+?) \|$/.exec(
+      line.replaceAll(/ {2,}/g, " "),
+    ),
+  )
   .flatMap((match) => (match?.groups === undefined ? [] : [match.groups]));
 
 test("the table of refusals holds every line of the promise", () => {

@@ -182,7 +182,9 @@ describe("with a member's real token past his client", () => {
     const caPem = await readFile(caCertFile, "utf8");
     await using raw = await RawNats.open({ port: natsPort, caPem });
     const { jwt } = await bob.signIn.credentials();
-    const sig = Buffer.from(await bob.signIn.signNonce(Buffer.from(raw.nonce))).toString("base64url");
+    const sig = Buffer.from(await bob.signIn.signNonce(Buffer.from(raw.nonce))).toString(
+      "base64url",
+    );
     const connect = { jwt, sig, nkey: bob.nkey, verbose: false, pedantic: false, protocol: 1 };
     raw.send(`CONNECT ${JSON.stringify(connect)}\r\nPING\r\n`);
     expect(await raw.until(/PONG/)).toContain("PONG");
@@ -247,7 +249,9 @@ describe("with a member's real token past his client", () => {
   });
 
   test("a request that was overheard inside TLS is refused when it is sent again", async () => {
-    let heard: { readonly path: string; readonly body: Uint8Array; readonly baseUrl: string } | undefined;
+    let heard:
+      | { readonly path: string; readonly body: Uint8Array; readonly baseUrl: string }
+      | undefined;
     await bob.close();
     bob.bend = (ports) => ({
       ...ports,

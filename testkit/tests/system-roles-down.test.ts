@@ -33,7 +33,9 @@ async function say(from: SystemDevice, to: SystemDevice, text: string): Promise<
   const { stored } = await opened.send(text);
   await inTime(`"${text}" is stored`, stored, { timeoutMs: 15_000, standing });
   await until(`${to.name} reads "${text}"`, async () =>
-    textsOf(await inTime("it shows", shownIn(to.client, room), { standing, timeoutMs: 15_000 })).includes(text),
+    textsOf(
+      await inTime("it shows", shownIn(to.client, room), { standing, timeoutMs: 15_000 }),
+    ).includes(text),
   );
 }
 
@@ -109,4 +111,3 @@ describe("with the Delivery Service down", () => {
     await say(dave, bob, "and whoever comes");
   });
 });
-

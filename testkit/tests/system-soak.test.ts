@@ -102,41 +102,39 @@ function keyOf(device: SystemDevice, room: RoomId): string {
   return `${device.name} ${room}`;
 }
 
-test(
-  "[F45] 4 people with 2 devices each, 2 rooms, joins, leaves, sends: each acknowledged message is shown once to each member, and all are in one epoch",
-  { timeout: RUN_MS + 240_000 },
-  async () => {
-    const groups = new Map<RoomId, Uint8Array>();
-    for (const name of ["one", "two"]) {
-      const room = await org.createRoom(name);
-      const made = org.owner.engine.groups().map((group) => formatHex(group));
-      const known = new Set([...groups.values()].map(formatHex));
-      const group = made.find((id) => !known.has(id));
-      if (group === undefined) throw new Error("the room has no group");
-      groups.set(room, parseHex(group));
-    }
-    const rooms = [...groups.keys()];
-    const people = await gather(rooms);
-    const run = new Run(people, groups);
-    for (const { devices } of people) {
-      for (const device of devices) for (const room of rooms) await enter(run, device, room);
-    }
-    const end = performance.now() + RUN_MS;
-    while (performance.now() < end) {
-      step(run);
-      await delay(TURN_MS);
-    }
-    await settle(run);
-    if (run.problems.length === 0) await checkShown(run);
-    if (run.problems.length === 0) await checkEpochs(run);
-    expect(run.problems).toEqual([]);
-    expect(run.changes).toBeGreaterThan(5);
-    expect(run.acknowledged.length).toBeGreaterThan(100);
-    console.log(
-      `soak, seed ${SEED}: ${run.sends} sent, ${run.acknowledged.length} acknowledged, ${run.changes} changes of membership`,
-    );
-  },
-);
+test("[F45] 4 people with 2 devices each, 2 rooms, joins, leaves, sends: each acknowledged message is shown once to each member, and all are in one epoch", {
+  timeout: RUN_MS + 240_000,
+}, async () => {
+  const groups = new Map<RoomId, Uint8Array>();
+  for (const name of ["one", "two"]) {
+    const room = await org.createRoom(name);
+    const made = org.owner.engine.groups().map((group) => formatHex(group));
+    const known = new Set([...groups.values()].map(formatHex));
+    const group = made.find((id) => !known.has(id));
+    if (group === undefined) throw new Error("the room has no group");
+    groups.set(room, parseHex(group));
+  }
+  const rooms = [...groups.keys()];
+  const people = await gather(rooms);
+  const run = new Run(people, groups);
+  for (const { devices } of people) {
+    for (const device of devices) for (const room of rooms) await enter(run, device, room);
+  }
+  const end = performance.now() + RUN_MS;
+  while (performance.now() < end) {
+    step(run);
+    await delay(TURN_MS);
+  }
+  await settle(run);
+  if (run.problems.length === 0) await checkShown(run);
+  if (run.problems.length === 0) await checkEpochs(run);
+  expect(run.problems).toEqual([]);
+  expect(run.changes).toBeGreaterThan(5);
+  expect(run.acknowledged.length).toBeGreaterThan(100);
+  console.log(
+    `soak, seed ${SEED}: ${run.sends} sent, ${run.acknowledged.length} acknowledged, ${run.changes} changes of membership`,
+  );
+});
 
 async function gather(rooms: readonly RoomId[]): Promise<Person[]> {
   const people: Person[] = [];
@@ -265,8 +263,8 @@ async function changeOne(run: Run, say: Say): Promise<void> {
 
 /** Everybody who may be in is in, and everything is sent and read. */
 async function settle(run: Run): Promise<void> {
-  await until("every call has ended", () => run.pending.size === 0, 45_000).catch(
-    (error: Error) => run.problems.push(`${error.message}\n${run.standing()}`),
+  await until("every call has ended", () => run.pending.size === 0, 45_000).catch((error: Error) =>
+    run.problems.push(`${error.message}\n${run.standing()}`),
   );
   if (run.problems.length > 0) return;
   for (const room of run.rooms) {
@@ -292,7 +290,7 @@ async function checkShown(run: Run): Promise<void> {
   if (run.problems.length > 0) run.problems.push(run.standing());
   for (const [device, readers] of run.readers) {
     for (const reader of readers.values()) {
-      if (reader.error !== undefined) run.problems.push(`${device.name}: ${String(reader.error)}`);
+      if (reader.error !== undefined) run.problems.push(`${device.name}: ${reader.error.message}`);
       const ids = reader.shown.map(({ id }) => id);
       if (new Set(ids).size !== ids.length) run.problems.push(`${device.name} was shown one twice`);
     }
@@ -302,9 +300,7 @@ async function checkShown(run: Run): Promise<void> {
 async function checkEpochs(run: Run): Promise<void> {
   for (const room of run.rooms) {
     const epochs = (): (bigint | undefined)[] =>
-      run.inside(room).map(
-        (device) => device.client.rooms().find(({ id }) => id === room)?.epoch,
-      );
+      run.inside(room).map((device) => device.client.rooms().find(({ id }) => id === room)?.epoch);
     await until(`one epoch in ${room}`, () => new Set(epochs()).size === 1, 20_000).catch(() =>
       run.problems.push(`epochs of ${room}: ${epochs().join(", ")}`),
     );

@@ -191,9 +191,7 @@ describe("a file", () => {
 
   async function expectFile(id: Parameters<typeof DiskFileSink.open>[1], bytes: Uint8Array) {
     const opened = await org.owner.client.room(room);
-    await until("the manifest", async () =>
-      (await opened.files()).some((file) => file.id === id),
-    );
+    await until("the manifest", async () => (await opened.files()).some((file) => file.id === id));
     const [info] = (await opened.files()).filter((file) => file.id === id);
     if (info === undefined) throw new Error("no manifest");
     const target = join(box.folder, `${id}.got`);

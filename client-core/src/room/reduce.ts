@@ -34,7 +34,18 @@ export function reduceRoom(state: RoomState, event: RoomEvent, context: RoomCont
   while (step.goesOn) {
     step = andThen({ ...step, goesOn: false }, (after) => drain(after, context));
   }
-  return step;
+  return andThen(step, (after) => (isOver(after, context) ? sayRemoved(after) : stay(after)));
+}
+
+/**
+ * The log has taken this member away, and what could still be read has been: a handshake that is
+ * still to be fetched is given to members only.
+ */
+function isOver({ room, durable, work, backlog }: RoomState, context: RoomContext): boolean {
+  const isInside = durable.phase === "active" || durable.phase === "confirming";
+  if (!isInside || isAdmitted(context, room)) return false;
+  const isRead = work.kind === "idle" && backlog.length === 0;
+  return isRead || (work.kind === "fence" && work.rest === undefined);
 }
 
 function reduceOne(state: RoomState, event: RoomEvent, context: RoomContext): RoomStep {
@@ -175,9 +186,6 @@ function forgetCalls(state: RoomState): RoomState {
 
 function onLog(state: RoomState, context: RoomContext): RoomStep {
   const { phase } = state.durable;
-  const isInside = phase === "active" || phase === "confirming";
-  const isIdle = state.work.kind === "idle" && state.backlog.length === 0;
-  if (isInside && isIdle && !isAdmitted(context, state.room)) return sayRemoved(state);
   const waited = endWaiting(state, context);
   const isFreed = waited.durable.phase !== phase;
   const step = isFreed ? stay(waited, persist(waited), { kind: "changed" }) : stay(waited);
@@ -187,7 +195,14 @@ function onLog(state: RoomState, context: RoomContext): RoomStep {
 /** An owner has taken the role away: what this device held of the room's secrets goes. */
 function sayRemoved(state: RoomState): RoomStep {
   const removed = withDurable(
-    { ...state, roster: [] },
+    {
+      ...state,
+      work: { kind: "idle" },
+      backlog: [],
+      merging: undefined,
+      roster: [],
+      isAppending: false,
+    },
     { phase: "removed", pending: undefined, confirmDue: undefined },
   );
   return stay(removed, { kind: "engine-forget" }, persist(removed), { kind: "changed" });
