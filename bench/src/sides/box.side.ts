@@ -5,5 +5,6 @@ const stopping = new AbortController();
 process.once("disconnect", () => stopping.abort());
 await runServer(process.argv[2] ?? "", {
   signal: stopping.signal,
-  onReady: () => process.send?.("ready"),
+  // With the bench gone meanwhile nobody listens, and the error must not keep the roles alive.
+  onReady: () => process.connected && process.send?.("ready"),
 });
