@@ -87,6 +87,9 @@ describe("people and their devices", () => {
       kind: "waiting",
       reason: { kind: "confirmation", accounts: [alice.accountId] },
     });
+    // Nobody has said a name in the room yet: it is the invitation's.
+    const known = bob.org.members().map(({ account, name }) => [account, name]);
+    expect(new Map(known as [string, string | undefined][]).get(alice.accountId)).toBe("Alice");
     const back = await alicePlayer.open();
     const den = await back.room(room);
     await sent.stored;

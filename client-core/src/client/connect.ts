@@ -63,7 +63,6 @@ class OpenClient implements Client {
   readonly #events: Broadcast<ClientEvent>;
   readonly #receipts: Receipts;
   readonly #rooms = new Map<RoomId, Room>();
-  readonly #invitedNames: ReadonlyMap<RoomId, string>;
   readonly org: Client["org"];
   readonly factors: Client["factors"];
   #stopped: ClientState | undefined;
@@ -73,14 +72,12 @@ class OpenClient implements Client {
     readonly engine: MemberEngine;
     readonly events: Broadcast<ClientEvent>;
     readonly receipts: Receipts;
-    readonly invitedNames: ReadonlyMap<RoomId, string>;
   }) {
     const { session, events } = parts;
     this.#session = session;
     this.#engine = parts.engine;
     this.#events = events;
     this.#receipts = parts.receipts;
-    this.#invitedNames = parts.invitedNames;
     this.#link = createLink(session, (state) => {
       events.send({ kind: "state", state });
       session.hub.changed();
@@ -146,6 +143,7 @@ class OpenClient implements Client {
       logSource: source,
     });
     late.device = device;
+    const invited = await readInvitedNames(store);
     const session: ClientSession = {
       ports: options,
       store,
@@ -159,11 +157,11 @@ class OpenClient implements Client {
       device,
       hub,
       closing,
+      invited,
       syncLog: () => syncLog(device, source),
       refresh: async () => late.client?.refresh(),
     };
-    const invitedNames = await readInvitedNames(store);
-    late.client = new OpenClient({ session, engine, events, receipts, invitedNames });
+    late.client = new OpenClient({ session, engine, events, receipts });
     return late.client;
   }
 
@@ -194,7 +192,7 @@ class OpenClient implements Client {
     const known = roomsOfAccount(log.state, { account, at: log.size }).map(({ room }) => room);
     const all = new Set([...known, ...device.rooms().map(({ room }) => room)]);
     return [...all].flatMap(
-      (room) => statusOf(device.room(room), context, this.#invitedNames) ?? [],
+      (room) => statusOf(device.room(room), context, this.#session.invited.rooms) ?? [],
     );
   }
 
@@ -240,7 +238,6 @@ class OpenClient implements Client {
       room,
       receipts: this.#receipts,
       files: createRoomFiles(this.#session, room),
-      invitedNames: this.#invitedNames,
       notices: (wanted) => noticesOf(this.#events.listen(), wanted),
     });
     this.#rooms.set(room, opened);
@@ -248,13 +245,13 @@ class OpenClient implements Client {
   }
 
   #nameOf(room: RoomId): string | undefined {
-    return this.#session.device.room(room).names.room ?? this.#invitedNames.get(room);
+    return this.#session.device.room(room).names.room ?? this.#session.invited.rooms.get(room);
   }
 
   /** From the device: a room has moved on. */
   onRoom(room: RoomId): void {
     const { device } = this.#session;
-    const status = statusOf(device.room(room), device.context(), this.#invitedNames);
+    const status = statusOf(device.room(room), device.context(), this.#session.invited.rooms);
     if (status !== undefined) this.#events.send({ kind: "room", status });
     this.#link.ensureInbox();
   }

@@ -5,8 +5,8 @@ import { clientErrors } from "../errors.ts";
 import { isWholeManifest } from "../files/manifest.ts";
 import { parseMessageRow, type StoredBatch } from "../room/rows.ts";
 import { fixedHex, storeKeys } from "../store/keys.ts";
+import { personName } from "./person-name.ts";
 import type { ClientSession } from "./session.ts";
-import { personName } from "./wait-reason.ts";
 
 /** Rows of history that are opened at a time; one holds up to 400 KiB. */
 const PAGE_ROWS = 16;
@@ -86,10 +86,8 @@ function* messagesOf(
   room: RoomId,
   row: HistoryRow,
 ): Generator<RoomMessage> {
-  const { identity, device } = session;
   const { items } = roomsV1.Batch.decode(row.batch);
-  const own = { account: identity.accountId, name: identity.personName };
-  const name = personName(device.rooms(), row.account, own);
+  const name = personName(session, row.account);
   for (const [index, item] of items.entries()) {
     const body = bodyOf(item);
     const said = headOf(item);

@@ -26,16 +26,16 @@ import type { RoomState } from "../room/state.ts";
 import { prepareJoin } from "../runtime/relay-calls.ts";
 import type { RoomFiles } from "./files.ts";
 import { readMessages } from "./messages.ts";
+import { personName } from "./person-name.ts";
 import type { Receipts } from "./receipts.ts";
 import type { ClientSession } from "./session.ts";
-import { personName, statusOf, waitReason } from "./wait-reason.ts";
+import { statusOf, waitReason } from "./wait-reason.ts";
 
 export interface RoomParts {
   readonly session: ClientSession;
   readonly room: RoomId;
   readonly receipts: Receipts;
   readonly files: RoomFiles;
-  readonly invitedNames: ReadonlyMap<RoomId, string>;
   notices(room: RoomId): AsyncIterable<RoomNotice>;
 }
 
@@ -68,18 +68,17 @@ class OpenRoom implements Room {
   }
 
   status(): RoomStatus {
-    const { session, invitedNames } = this.#parts;
-    const status = statusOf(this.#state, session.device.context(), invitedNames);
+    const { session } = this.#parts;
+    const status = statusOf(this.#state, session.device.context(), session.invited.rooms);
     if (status === undefined) throw clientErrors.ERR_ROOM_UNKNOWN("the log knows no such room");
     return status;
   }
 
   members(): readonly RoomMember[] {
-    const { device, identity } = this.#parts.session;
+    const { device } = this.#parts.session;
     const { log } = device.context();
     const at = log.size;
     const joined = new Set(this.#state.roster.map((leaf) => leafIdentity(leaf)?.device));
-    const own = { account: identity.accountId, name: identity.personName };
     return membersOf(log.state, { scope: roomScope(this.id), at }).map(({ account, role }) => {
       const devices = devicesOf(log.state, { account, at })
         .filter(({ status }) => status === "live")
@@ -88,7 +87,7 @@ class OpenRoom implements Room {
         account,
         role,
         devices,
-        name: personName(device.rooms(), account, own),
+        name: personName(this.#parts.session, account),
         joinedDevices: devices.filter((id) => joined.has(id)),
       };
     });

@@ -45,8 +45,8 @@ import { createSigner, rawPublicKey } from "../identity/keys.ts";
 import { certificateFact } from "../identity/new-account.ts";
 import { storeKeys } from "../store/keys.ts";
 import { logLines } from "./log-lines.ts";
+import { personName } from "./person-name.ts";
 import type { ClientSession } from "./session.ts";
-import { personName } from "./wait-reason.ts";
 
 export interface AdminParts {
   readonly session: ClientSession;
@@ -214,11 +214,10 @@ function members(session: ClientSession): OrgMember[] {
   const { device, identity } = session;
   const { log } = device.context();
   const at = log.size;
-  const own = { account: identity.accountId, name: identity.personName };
   return membersOf(log.state, { scope: orgScope, at }).map(({ account, role }) => ({
     account,
     role,
-    name: personName(device.rooms(), account, own),
+    name: personName(session, account),
     devices: devicesOf(log.state, { account, at }).map(({ certificate, status }) => ({
       device: certificate.device,
       revoked: status !== "live",

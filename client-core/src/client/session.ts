@@ -8,6 +8,7 @@ import type { Cancel } from "../runtime/cancel.ts";
 import type { Device } from "../runtime/device.ts";
 import type { Hub } from "../runtime/hub.ts";
 import type { SealedStore } from "../store/seal-store.ts";
+import type { InvitedNames } from "./invited-names.ts";
 
 /** What the parts of an open client share. */
 export interface ClientSession {
@@ -24,6 +25,7 @@ export interface ClientSession {
   /** Whatever changes in any room, the log or the connection. */
   readonly hub: Hub;
   readonly closing: Cancel;
+  readonly invited: InvitedNames;
   /** Brings the log up to date over whichever way is open. */
   syncLog(): Promise<void>;
   /** Asks the gateway anew and reconnects where the rooms have changed. */

@@ -1,8 +1,7 @@
-import type { AccountId, RoomId } from "@cloister/base";
+import type { RoomId } from "@cloister/base";
 import { roleOf, roomScope } from "@cloister/rules";
 import type { RoomPhase, RoomStatus, WaitReason } from "../client-types.ts";
 import { otherAccounts, type RoomContext, roomFact } from "../room/context.ts";
-import { nameOf } from "../room/naming.ts";
 import type { RoomState } from "../room/state.ts";
 
 /** What the room is doing, in the words of the public interface. */
@@ -70,17 +69,4 @@ export function statusOf(
     setAsideRecords: state.durable.setAside,
     skippedRecords: state.durable.skipped,
   };
-}
-
-/** As any room of this device knows the person; one's own word first. */
-export function personName(
-  states: readonly RoomState[],
-  account: AccountId,
-  own: { readonly account: AccountId; readonly name: string },
-): string | undefined {
-  if (account === own.account) return own.name;
-  const said = states.map(({ names }) => names.own.get(account)).find((name) => name !== undefined);
-  return (
-    said ?? states.map(({ names }) => nameOf(names, account)).find((name) => name !== undefined)
-  );
 }

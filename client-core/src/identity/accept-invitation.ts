@@ -1,5 +1,5 @@
 import { idBytes, newStatementId, SecretBytes, type Signer } from "@cloister/base";
-import { bodies, buildStatement, signStatement, verifyCheckpoint } from "@cloister/rules";
+import { bodies, buildStatement, inviteAt, signStatement, verifyCheckpoint } from "@cloister/rules";
 import { clientErrors } from "../errors.ts";
 import { createGatewayCaller, type GatewayCaller } from "../gateway/call.ts";
 import { fetchWholeLog, gatewayLog } from "../log/fetch.ts";
@@ -111,14 +111,19 @@ async function prepareJoining(
   const recovery = SecretBytes.from(new Uint8Array(SEED_BYTES));
   const kept = { identity, recovery, statement };
   await writePending(store, idBytes(invitation.inviteId), kept);
-  await keepNames(store, invitation);
+  await keepNames(store, invitation, log);
   return kept;
 }
 
 /** What the invitation calls people and rooms, until they say it themselves. */
-async function keepNames(store: SealedStore, invitation: Invitation): Promise<void> {
+async function keepNames(
+  store: SealedStore,
+  invitation: Invitation,
+  { replica: { state, size: at } }: LogState,
+): Promise<void> {
+  const issuer = inviteAt(state, { invite: invitation.inviteId, at })?.issuer;
   const header = {
-    inviter: invitation.inviterName,
+    people: issuer === undefined ? [] : [[issuer, invitation.inviterName]],
     rooms: invitation.rooms.map(({ room, name }) => [room, name]),
   };
   await store.transaction({
