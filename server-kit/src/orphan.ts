@@ -1,4 +1,4 @@
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { kitErrors } from "./errors.ts";
 
@@ -68,10 +68,15 @@ async function identityOf(pid: number): Promise<string | undefined> {
     // The name in brackets may hold anything, a bracket too.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [state] = fields;
-    if (state === "Z" || state === "X") return undefined;
+    if (state === "X" || (state === "Z" && !(await hasThreads(pid)))) return undefined;
     const boot = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
     return `${pid} ${fields[19]} ${boot}`;
   } catch {
     return undefined;
   }
+}
+
+/** While other threads still end, its ports and locks are not free. */
+async function hasThreads(pid: number): Promise<boolean> {
+  return (await readdir(`/proc/${pid}/task`)).length > 1;
 }
