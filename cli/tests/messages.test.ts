@@ -49,7 +49,7 @@ describe("messages", () => {
     const first = await box.run(["send", "sources", "first", "--wait", "1"], bob);
     expect(first).toMatchObject({
       code: 75,
-      out: expect.stringMatching(/^queued on this device, waiting: .+ must come online once/),
+      out: expect.stringMatching(/^queued on this device, waiting: Alice must come online once/),
       err: expect.stringContaining("any later command sends it"),
     });
     expect(await box.ok(["whoami"], bob)).toMatch(
