@@ -19,6 +19,7 @@ import type { SealedStore } from "../store/seal-store.ts";
 import type { Cancel } from "./cancel.ts";
 import { createGroups, type Groups, isEngineEffect, newPublishId } from "./groups.ts";
 import { loadRooms } from "./load-rooms.ts";
+import { PendingWrites } from "./pending-writes.ts";
 import {
   appendHandshake,
   createRelayCalls,
@@ -88,6 +89,9 @@ export class Device {
   #isDrained = false;
   #isRunning = false;
   #failure: { readonly error: unknown } | undefined;
+  readonly #unwritten = new PendingWrites();
+  /** What may happen only once the rows before it are on the disk, in order. */
+  #held: (() => void)[] = [];
 
   private constructor(options: DeviceOptions) {
     this.#options = options;
@@ -231,6 +235,8 @@ export class Device {
     try {
       for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) {
         await this.#take(event);
+        const isLast = this.#events.length === 0;
+        if (isLast || this.#unwritten.isLarge) await this.#guard(() => this.#flush());
       }
     } finally {
       this.#isRunning = false;
@@ -239,14 +245,19 @@ export class Device {
 
   async #take(event: DeviceEvent): Promise<void> {
     if (event.kind === "barrier") {
+      await this.#guard(() => this.#flush());
       event.done();
       return;
     }
+    await this.#guard(() => this.#handle(event));
+  }
+
+  /** Nothing is tried on a half-done state: the next start takes up what the store holds. */
+  async #guard(act: () => Promise<void>): Promise<void> {
     if (this.#failure !== undefined || this.#options.closing.signal.aborted) return;
     try {
-      await this.#handle(event);
+      await act();
     } catch (error) {
-      // Nothing is tried on a half-done state: the next start takes up what the store holds.
       this.#failure = { error };
       this.#options.listener.failed(error);
     }
@@ -295,18 +306,32 @@ export class Device {
         await this.#sign(room, effect);
         return;
       default:
-        this.#start(room, effect);
+        if (this.#unwritten.isEmpty) this.#start(room, effect);
+        else this.#held.push(() => this.#start(room, effect));
     }
   }
 
-  /** Operation → write set → one transaction → commitWrites: never another order. */
+  /**
+   * Operation → write set → one transaction → commitWrites: never another order. Rows without a
+   * write set of the engine, as acknowledgements make them, wait for those of the events behind
+   * them: one transaction is one fsync.
+   */
   async #persist(effect: Extract<RoomEffect, { readonly kind: "persist" }>): Promise<void> {
     const engine = this.#groups.peek();
-    await this.#options.store.transaction({
-      puts: [...effect.puts, ...engine.puts],
-      deletes: [...effect.deletes, ...engine.deletes],
-    });
+    const isOfEngine = engine.puts.length > 0 || engine.deletes.length > 0;
+    this.#unwritten.add(effect);
+    if (!isOfEngine) return;
+    this.#unwritten.add(engine);
+    await this.#flush();
     this.#groups.written();
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#unwritten.isEmpty) return;
+    await this.#options.store.transaction(this.#unwritten.take());
+    const held = this.#held;
+    this.#held = [];
+    for (const act of held) act();
   }
 
   async #sign(
