@@ -187,7 +187,7 @@ async function stoppedMidway(args: readonly string[], profile: string): ReturnTy
     profile,
     signal: stopping.signal,
     onTerminal: (text) => {
-      if (/ [1-9]\d? %/.test(text)) stopping.abort();
+      if (/ [1-9]\d %/.test(text)) stopping.abort();
     },
   });
 }

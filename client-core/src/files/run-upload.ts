@@ -173,8 +173,10 @@ class Upload {
     };
     while (state.end === undefined) {
       if (failure !== undefined) throw failure.error;
-      if (options.signal?.aborted === true)
+      if (options.signal?.aborted === true) {
+        await this.#keepNote();
         throw clientErrors.ERR_ABORTED("the upload was stopped");
+      }
       const event = queue.shift();
       if (event === undefined) {
         const { promise, resolve } = Promise.withResolvers<void>();
@@ -234,6 +236,12 @@ class Upload {
     }
   }
 
+  /** What the server has need not be sent again. */
+  async #keepNote(): Promise<void> {
+    const { store, room } = this.#place;
+    await store.transaction({ puts: [noteRow(room, this.#note)], deletes: [] });
+  }
+
   /** Read once, in order; noted before any of it is sent. */
   async #prepare(from: number, to: number): Promise<void> {
     const { crypto } = this.#place.ports;
@@ -245,8 +253,7 @@ class Upload {
       await this.#seal(chunk, data);
     }
     this.#note = { ...this.#note, prepared: to, digest };
-    const { store, room } = this.#place;
-    await store.transaction({ puts: [noteRow(room, this.#note)], deletes: [] });
+    await this.#keepNote();
   }
 
   async #read(chunk: number): Promise<Uint8Array> {
