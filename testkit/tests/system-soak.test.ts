@@ -11,6 +11,9 @@ import { Reader, until } from "../src/system-shown.ts";
 const SEED = Number(process.env["SYSTEM_SOAK_SEED"] ?? 1);
 const RUN_MS = 60_000;
 const TURN_MS = 40;
+/** Of a hundred turns: changes of membership, then renewals of keys; the rest are messages. */
+const CHANGES = Number(process.env["SYSTEM_SOAK_CHANGES"] ?? 3);
+const RENEWALS = CHANGES;
 
 let box: SystemBox;
 let org: SystemOrg;
@@ -52,6 +55,8 @@ class Run {
   readonly rooms: readonly RoomId[];
   readonly groups: ReadonlyMap<RoomId, Uint8Array>;
   readonly #leaving = new Map<string, (() => void)[]>();
+  /** What the rooms told their readers, in order. */
+  readonly told: string[] = [];
   sends = 0;
   changes = 0;
 
@@ -86,7 +91,7 @@ class Run {
           ),
       ]),
     );
-    return [...lines, ...this.pending.values()].join("\n");
+    return [...lines, ...this.told.slice(-60), ...this.pending.values()].join("\n");
   }
 
   /** Devices that have been in the room without a break since before now. */
@@ -136,6 +141,19 @@ test("[F45] 4 people with 2 devices each, 2 rooms, joins, leaves, sends: each ac
   );
 });
 
+/** Notes what a device is told: gaps, forks, void handshakes. */
+function listen(run: Run, { name, client }: SystemDevice): void {
+  void (async () => {
+    for await (const event of client.events()) {
+      if (event.kind !== "notice") continue;
+      const text = JSON.stringify(event.notice, (_, value: unknown) =>
+        typeof value === "bigint" ? String(value) : value,
+      );
+      run.told.push(`${name} in ${event.room}: ${text}`);
+    }
+  })();
+}
+
 async function gather(rooms: readonly RoomId[]): Promise<Person[]> {
   const people: Person[] = [];
   for (const name of ["Alice", "Bob", "Carol", "Dave"]) {
@@ -157,8 +175,8 @@ async function enter(run: Run, device: SystemDevice, room: RoomId): Promise<void
 function step(run: Run): void {
   const { random } = run;
   const dice = random.below(100);
-  if (dice < 3 && run.pending.size < 40) spawn(run, changeMembership);
-  else if (dice < 6) spawn(run, renew);
+  if (dice < CHANGES && run.pending.size < 40) spawn(run, changeMembership);
+  else if (dice < CHANGES + RENEWALS) spawn(run, renew);
   else if (run.pending.size < 200) spawn(run, send);
 }
 
