@@ -149,7 +149,7 @@ describe("an inbox", () => {
     const { device, connection } = await inRoom(own);
     await using inbox = await open(connection, device);
     await drain(inbox);
-    process.kill(own.nats.process.pid ?? 0, "SIGSTOP");
+    await own.freeze();
     expect(await inbox.next()).toMatchObject({ records: [], isEnded: true });
     expect(device.states).toEqual([]);
   }, 40_000);
@@ -227,7 +227,7 @@ describe("a connection", () => {
   test("leaves in time even if the server hangs", async () => {
     await using own = await NatsStage.start();
     const { connection } = await inRoom(own);
-    process.kill(own.nats.process.pid ?? 0, "SIGSTOP");
+    await own.freeze();
     const begunMs = Date.now();
     await connection[Symbol.asyncDispose]();
     expect(Date.now() - begunMs).toBeLessThan(5_000);

@@ -167,7 +167,7 @@ describe("a server that goes away", () => {
     const device = own.device([room]);
     const connection = await device.connect();
     const fence = await own.fence(room);
-    process.kill(own.nats.process.pid ?? 0, "SIGSTOP");
+    await own.freeze();
     const stuck = batchOf({ device, room, fence, payloads: ["x"], timeoutMs: 200 });
     expect(await connection.publish(stuck)).toEqual({ kind: "timeout" });
     const cut = connection.publish({ ...stuck, timeoutMs: 20_000 });

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { newRoomId, parseHex, type RoomId } from "@cloister/base";
 import type { Connection, ConnectionState, PublishBatch } from "@cloister/client-core";
 import { natsTransport, PinnedAuthorities } from "@cloister/client-node";
@@ -58,6 +59,15 @@ export class NatsStage implements AsyncDisposable {
 
   get relay(): TestUser {
     return this.#relay;
+  }
+
+  /** Stops the server in the middle of whatever it does: its connections stay open, and silent. */
+  async freeze(): Promise<void> {
+    const pid = this.nats.process.pid ?? 0;
+    process.kill(pid, "SIGSTOP");
+    while (!/\) T /.test(await readFile(`/proc/${pid}/stat`, "utf8"))) await delay(5);
+    // Its threads follow one by one.
+    await delay(50);
   }
 
   /** After the server was killed. */
