@@ -14,6 +14,7 @@ const TURN_MS = 40;
 /** Of a hundred turns: changes of membership, then renewals of keys; the rest are messages. */
 const CHANGES = Number(process.env["SYSTEM_SOAK_CHANGES"] ?? 3);
 const RENEWALS = CHANGES;
+const UNDER_WAY_MS = 5_000;
 
 let box: SystemBox;
 let org: SystemOrg;
@@ -40,6 +41,7 @@ interface Acknowledged {
   readonly id: MessageId;
   readonly room: RoomId;
   readonly entitled: readonly SystemDevice[];
+  readonly atMs: number;
 }
 
 /** Everything that the run did and was shown. */
@@ -54,6 +56,7 @@ class Run {
   readonly people: readonly Person[];
   readonly rooms: readonly RoomId[];
   readonly groups: ReadonlyMap<RoomId, Uint8Array>;
+  readonly #left = new Map<string, readonly number[]>();
   readonly #leaving = new Map<string, (() => void)[]>();
   /** What the rooms told their readers, in order. */
   readonly told: string[] = [];
@@ -66,6 +69,12 @@ class Run {
     this.rooms = [...groups.keys()];
   }
 
+  /** Who loses his role right after need not get it any more: the relay cuts what is under way. */
+  leftSoonAfter({ room, atMs }: Acknowledged, device: SystemDevice): boolean {
+    const left = this.#left.get(keyOf(device, room)) ?? [];
+    return left.some((leftMs) => leftMs >= atMs && leftMs < atMs + UNDER_WAY_MS);
+  }
+
   onLeave(device: SystemDevice, room: RoomId, then: () => void): void {
     const key = keyOf(device, room);
     this.#leaving.set(key, [...(this.#leaving.get(key) ?? []), then]);
@@ -74,6 +83,7 @@ class Run {
   leave(device: SystemDevice, room: RoomId): void {
     const key = keyOf(device, room);
     this.joined.delete(key);
+    this.#left.set(key, [...(this.#left.get(key) ?? []), performance.now()]);
     for (const then of this.#leaving.get(key) ?? []) then();
     this.#leaving.delete(key);
   }
@@ -215,7 +225,7 @@ async function send(run: Run, say: Say): Promise<void> {
     const entitled = run
       .inside(room)
       .filter((one) => entitledBefore.get(one) === run.joined.get(keyOf(one, room)));
-    run.acknowledged.push({ id: sent.id, room, entitled });
+    run.acknowledged.push({ id: sent.id, room, entitled, atMs: performance.now() });
   } catch (error) {
     // Who was removed meanwhile is told so, and nothing was acknowledged to him.
     if (run.inside(room).includes(device)) throw error;
@@ -293,10 +303,12 @@ async function settle(run: Run): Promise<void> {
 }
 
 async function checkShown(run: Run): Promise<void> {
-  for (const { id, room, entitled } of run.acknowledged) {
+  for (const message of run.acknowledged) {
+    const { id, room } = message;
+    const entitled = message.entitled.filter((device) => !run.leftSoonAfter(message, device));
     for (const device of entitled) {
       const reader = run.readers.get(device)?.get(room);
-      const isHere = (): boolean => reader?.shown.some((message) => message.id === id) === true;
+      const isHere = (): boolean => reader?.shown.some((one) => one.id === id) === true;
       if (!isHere()) {
         await until(`${id} on ${device.name}`, isHere, 15_000).catch((error: Error) =>
           run.problems.push(error.message),
