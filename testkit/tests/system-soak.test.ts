@@ -132,6 +132,7 @@ test("[F45] 4 people with 2 devices each, 2 rooms, joins, leaves, sends: each ac
   const rooms = [...groups.keys()];
   const people = await gather(rooms);
   const run = new Run(people, groups);
+  for (const { devices } of people) for (const device of devices) listen(run, device);
   for (const { devices } of people) {
     for (const device of devices) for (const room of rooms) await enter(run, device, room);
   }
