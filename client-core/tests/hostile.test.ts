@@ -272,10 +272,10 @@ describe("a hostile network, relay or member", () => {
     const { alice, bob, bobPlayer, den } = await pair(world);
     await bob[Symbol.asyncDispose]();
     const ports = bobPlayer.ports();
-    let copied: Uint8Array | undefined;
+    const copied: { id?: Uint8Array } = {};
     const copy = ({ items }: roomsV1.Batch): void => {
       for (const { body } of items) {
-        if (body?.$case === "file" && copied !== undefined) body.value.fileId = copied;
+        if (body?.$case === "file" && copied.id !== undefined) body.value.fileId = copied.id;
       }
     };
     const liar = await connect({
@@ -289,7 +289,7 @@ describe("a hostile network, relay or member", () => {
     const carols = await carol.room(den.id);
     const sent = await den.sendFile(fileOf("plan.txt", Uint8Array.of(1, 2, 3)));
     await sent.stored;
-    copied = idBytes(sent.file.id);
+    copied.id = idBytes(sent.file.id);
     await (await bobs.sendFile(fileOf("other.txt", Uint8Array.of(6, 6, 6)))).stored;
     await (await bobs.send("end")).stored;
     for (const room of [den, carols]) {

@@ -237,7 +237,7 @@ describe("a connection", () => {
     const received: Buffer[] = [];
     const plain = createServer((socket) => {
       socket.on("error", () => undefined);
-      socket.on("data", (data) => received.push(data));
+      socket.on("data", (data) => received.push(Buffer.from(data)));
       const info = { server_id: "x", version: "2.15.2", proto: 1, headers: true, nonce: "abc" };
       socket.write(`INFO ${JSON.stringify({ ...info, max_payload: 1_000_000 })}\r\n`);
     });

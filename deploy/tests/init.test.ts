@@ -77,7 +77,8 @@ describe("making a box", () => {
       await delay(delayMs);
       child.kill("SIGKILL");
       await ended;
-      const isWhole = (await readdir(join(at, "accounts")).catch(() => [])).includes("fleet.json");
+      const names: string[] = await readdir(join(at, "accounts")).catch(() => []);
+      const isWhole = names.includes("fleet.json");
       seen[isWhole ? "whole" : "none"] += 1;
       if (!isWhole) await initServer(initOptions(at));
       await expect(initServer(initOptions(at))).rejects.toMatchObject({

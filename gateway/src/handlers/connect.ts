@@ -86,7 +86,8 @@ function decideAll(
 
 /** Whom the org denies gets no connection at all, whatever rooms would say. */
 function throwIfDenied({ view, device }: SessionCaller): void {
-  const denied = policyAt(view.state, { scope: orgScope, at: view.at })?.policy.deniedAccounts ?? [];
+  const denied =
+    policyAt(view.state, { scope: orgScope, at: view.at })?.policy.deniedAccounts ?? [];
   if (denied.includes(device.certificate.account)) {
     throw gatewayErrors.ERR_POLICY_REFUSED("org policy: denies this account", {
       hint: "Ask an owner of the org to lift the denial.",
