@@ -1,6 +1,9 @@
-.PHONY: demo test verify generate engine bench clean
+.PHONY: install demo test verify generate engine bench clean
 KEEP ?=
 NAME ?=
+
+install: ## The locked dependencies; every other target does it too.
+	@tools/prepare.sh
 
 demo: ## Plays the main job on screen; KEEP=1 leaves it running.
 	@KEEP=$(KEEP) tools/make.sh demo

@@ -1,5 +1,5 @@
 import { formatHex, newRoomId, type Sealed, SecretBytes, sha256, utf8Bytes } from "@cloister/base";
-import { describe, expect, it } from "vitest";
+import { describe, expect, expectTypeOf, it } from "vitest";
 import { webCrypto } from "../crypto/web-crypto.ts";
 import type { StorePort, StoreRow } from "../ports.ts";
 import { durableRow, parseDurable } from "../room/rows.ts";
@@ -45,8 +45,8 @@ describe("the store", () => {
   it("[F90] takes ciphertext only: plaintext is a type error and throws", () => {
     const { port } = memory();
     const plain = utf8Bytes("a secret of more than thirty-two bytes, in the clear");
-    // @ts-expect-error plaintext is not Sealed
-    const put: StoreRow = { key: "k", value: plain };
+    expectTypeOf(plain).not.toExtend<StoreRow["value"]>();
+    const put = { key: "k", value: plain as StoreRow["value"] };
     expect(() => port.transaction({ puts: [put], deletes: [] })).toThrow(
       expect.objectContaining({ code: "ERR_STORE_PLAINTEXT" }) as Error,
     );
