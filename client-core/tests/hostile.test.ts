@@ -200,6 +200,21 @@ describe("a hostile network, relay or member", () => {
     expect(den.status().phase.kind).toBe("active");
   });
 
+  it("[F45] joins anew where a handshake that it refused has been built upon", async () => {
+    await using world = new World();
+    const { den, bobs, bobPlayer } = await pair(world);
+    const notices = noticesOf(den);
+    const forged = await brokenCommit(world, bobPlayer, bobs);
+    await world.relay.force(den.id, forged);
+    await until(() => notices.some(({ kind }) => kind === "void-handshake"), "alice refuses it");
+    // No refusal leads back behind what the relay has let another handshake extend.
+    const { message } = parseHandshake(forged);
+    const next = { ...message, index: message.index + 1n, epoch: message.epoch + 1n };
+    await world.relay.force(den.id, await bobPlayer.signHandshake(next));
+    await until(() => notices.some(({ kind }) => kind === "resynced"), "alice joins anew");
+    expect(notices.filter(({ kind }) => kind === "void-handshake")).toHaveLength(1);
+  });
+
   it("a member's false confirmation neither ends a newcomer's room nor silences the others", async () => {
     await using world = new World();
     const alicePlayer = await world.found();

@@ -79,8 +79,18 @@ export type RoomEvent =
   | { readonly kind: "not-created" }
   | { readonly kind: "join-refused"; readonly report: ErrorReport }
   | { readonly kind: "signed"; readonly pending: PendingHandshake }
-  | { readonly kind: "appended"; readonly index: bigint; readonly fenceSequence: bigint }
-  | { readonly kind: "append-refused"; readonly report: ErrorReport }
+  /** The relay's answers name what was handed to it: by the time they come it may be another. */
+  | {
+      readonly kind: "appended";
+      readonly record: Uint8Array;
+      readonly index: bigint;
+      readonly fenceSequence: bigint;
+    }
+  | {
+      readonly kind: "append-refused";
+      readonly record: Uint8Array;
+      readonly report: ErrorReport;
+    }
   | { readonly kind: "tick"; readonly tag: TickTag };
 
 export interface OutgoingRow {

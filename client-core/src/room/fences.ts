@@ -7,6 +7,7 @@ import { isAdmitted, type RoomContext } from "./context.ts";
 import type { GroupSnapshot } from "./events.ts";
 import { withAuthenticator } from "./joining.ts";
 import { lookAtLog } from "./sending.ts";
+import { stageVerdict } from "./stage-verdict.ts";
 import type { FenceSeen, GroupPoint, RoomState, Work } from "./state.ts";
 import {
   andThen,
@@ -87,10 +88,20 @@ function takeNext(state: RoomState, context: RoomContext): RoomStep {
   }
   try {
     const { message } = parseHandshake(record, context.sha256);
+    if (isBeyondRefused(group, message.epoch)) return fallBehind(state);
     return stay(state, { kind: "engine-stage", commit: message.commit });
   } catch (error) {
     return skipVoid(state, codeOf(error), context);
   }
+}
+
+/**
+ * The relay lets nobody replace a handshake that another builds upon: what was refused here has been
+ * extended, and no `refuses` leads back. To go on refusing would be to queue for ever in an epoch that
+ * has ended.
+ */
+function isBeyondRefused(group: GroupPoint | undefined, epoch: bigint): boolean {
+  return group !== undefined && group.refused.length > 0 && epoch > group.epoch;
 }
 
 /** The engine has verified signature, tags and path; the rules decide (rule 6). */
@@ -130,18 +141,22 @@ function onRefused(step: RoomStep, error: unknown, context: RoomContext): RoomSt
   return andThen(step, (state) => skipVoid(state, code, context));
 }
 
-/** What the engine itself refuses is void, unless it is this device that has fallen behind. */
+/** What the engine itself refuses is void, unless the reason may be this device's own. */
 export function onStageFailed(state: RoomState, code: string, context: RoomContext): RoomStep {
-  if (lostCodes.has(code)) return fallBehind(state);
-  return skipVoid(state, code, context);
+  const [record] = state.work.kind === "fence" ? (state.work.rest ?? []) : [];
+  const isOwn = record !== undefined && deviceOf(record) === context.device;
+  const verdict = stageVerdict({ code, isOwn });
+  switch (verdict) {
+    case "void":
+      return skipVoid(state, code, context);
+    case "busy":
+      return andThen(stay(state, { kind: "engine-drop-staged" }), retryLater);
+    case "lost":
+      return fallBehind(state);
+    default:
+      throw verdict satisfies never;
+  }
 }
-
-const lostCodes: ReadonlySet<string> = new Set([
-  "commit.path-undecryptable",
-  "group.not-found",
-  "group.inactive",
-  "group.no-pending-commit",
-]);
 
 /** Void: named, skipped, and the room goes on in its epoch (rule 7). */
 function skipVoid(state: RoomState, code: string, context: RoomContext): RoomStep {
@@ -184,19 +199,20 @@ export function onMerged(state: RoomState, group: GroupSnapshot, context: RoomCo
     refused: [],
   };
   const { durable } = state;
-  const isOwn = durable.pending !== undefined && durable.pending.index === point.index;
+  // Its own, or another that came in its place: either way its fate is known.
+  const isSettled = durable.pending !== undefined && durable.pending.index <= point.index;
   const merged = withDurable(
     {
       ...state,
       roster: group.members,
       merging: undefined,
       work: { ...work, rest: (work.rest ?? []).slice(1) },
-      isAppending: isOwn ? false : state.isAppending,
+      isAppending: isSettled ? false : state.isAppending,
     },
     {
       group: point,
       rememberedEpoch: group.epoch,
-      pending: isOwn ? undefined : durable.pending,
+      pending: isSettled ? undefined : durable.pending,
       authenticators: withAuthenticator(durable.authenticators, {
         epoch: group.epoch,
         value: group.authenticator,
@@ -251,7 +267,13 @@ function leave(state: RoomState, context: RoomContext): RoomStep {
 /** The group's state here does not lead on: join anew, never below the epoch that is remembered. */
 function fallBehind(state: RoomState): RoomStep {
   const next = withDurable(
-    { ...state, work: { kind: "idle" }, isWanted: true, merging: undefined },
+    {
+      ...state,
+      work: { kind: "idle" },
+      isWanted: true,
+      merging: undefined,
+      isAppending: false,
+    },
     { phase: "joining", pending: undefined },
   );
   return andThen(stay(next, persist(next), { kind: "changed" }), retryLater);

@@ -1,4 +1,4 @@
-import type { ErrorReport } from "@cloister/base";
+import { type ErrorReport, equalBytes } from "@cloister/base";
 import {
   onCommitAppended,
   onCommitFailed,
@@ -132,11 +132,13 @@ function reduceGroup(state: RoomState, event: GroupEvent, context: RoomContext):
     case "signed":
       return onSigned(state, event.pending);
     case "appended":
-      return onAppended(state, event);
+      return isOfPending(state, event.record) ? onAppended(state, event) : onLateAnswer(state);
     case "looked":
       return onLooked(state, event.group, context);
     case "append-refused":
-      return onAppendRefused(state, event.report);
+      return isOfPending(state, event.record)
+        ? onAppendRefused(state, event.report)
+        : onLateAnswer(state);
     case "tick":
       return onTick(state, event.tag, context);
     default:
@@ -208,13 +210,21 @@ function sayRemoved(state: RoomState): RoomStep {
   return stay(removed, { kind: "engine-forget" }, persist(removed), { kind: "changed" });
 }
 
+/** The late answer to an earlier handshake must not undo, or enter a room by, the one after it. */
+function isOfPending({ durable }: RoomState, record: Uint8Array): boolean {
+  return durable.pending !== undefined && equalBytes(durable.pending.record, record);
+}
+
+/** What is pending now, if anything, has an answer of its own to come. */
+function onLateAnswer(state: RoomState): RoomStep {
+  return stay(state.durable.pending === undefined ? { ...state, isAppending: false } : state);
+}
+
 function onAppended(
   state: RoomState,
   appended: { readonly index: bigint; readonly fenceSequence: bigint },
 ): RoomStep {
-  const { pending } = state.durable;
-  if (pending === undefined) return stay({ ...state, isAppending: false });
-  if (pending.kind === "commit") return onCommitAppended(state);
+  if (state.durable.pending?.kind === "commit") return onCommitAppended(state);
   const { index, fenceSequence } = appended;
   return stay({ ...state, appended: { index, fenceSequence } }, { kind: "engine-look" });
 }

@@ -60,15 +60,14 @@ export async function fetchHandshakes(
   }
 }
 
-export async function appendHandshake(
-  relay: RelayCalls,
-  handshake: Uint8Array,
-): Promise<RoomEvent> {
+export async function appendHandshake(relay: RelayCalls, record: Uint8Array): Promise<RoomEvent> {
   try {
-    const { index, fenceSequence } = await relay.call(`${service}/AppendHandshake`, { handshake });
-    return { kind: "appended", index, fenceSequence };
+    const { index, fenceSequence } = await relay.call(`${service}/AppendHandshake`, {
+      handshake: record,
+    });
+    return { kind: "appended", record, index, fenceSequence };
   } catch (error) {
-    return { kind: "append-refused", report: reportOf(error) };
+    return { kind: "append-refused", record, report: reportOf(error) };
   }
 }
 

@@ -2,6 +2,7 @@ import { addMs, idBytes, type RoomId } from "@cloister/base";
 import { commonV1, roomsV1 } from "@cloister/proto";
 import { beforeEach, describe, expect, test } from "vitest";
 import { bodies } from "../build/bodies.ts";
+import { rulesErrors } from "../errors.ts";
 import { orgScope, projectScope, roomScope } from "../state/scope.ts";
 import {
   accountKey,
@@ -527,5 +528,29 @@ describe("an external join", () => {
     expect(room.verify(await room.commit({ by, kind: "external" }))).toBeDefined();
     await org.addMember();
     await expectVoid({ by, kind: "external" }, "ERR_HANDSHAKE_SENDER");
+  });
+});
+
+describe("[F45] a verdict is void only for a reason on the closed list", () => {
+  test("every reason of a handshake's own is on it, but that the reader's log is short", () => {
+    const reasons = Object.values(rulesErrors)
+      .map((make) => make("why"))
+      .filter(({ code }) => code.startsWith("ERR_HANDSHAKE_"));
+    expect(reasons.length).toBeGreaterThan(20);
+    expect(reasons.filter((error) => !isVoidHandshake(error)).map(({ code }) => code)).toEqual([
+      "ERR_HANDSHAKE_LOG_AHEAD",
+    ]);
+  });
+
+  test("what is local or not judged is none: a fork, a token's end, an unknown size, a bug", () => {
+    const local = [
+      rulesErrors.ERR_VERIFICATION_LOG_FORK("two roots"),
+      rulesErrors.ERR_VERIFICATION_LOG_ROLLBACK("went back"),
+      rulesErrors.ERR_VERIFICATION_TOKEN_EXPIRED("by whose clock"),
+      rulesErrors.ERR_RULES_LOG_SIZE("beyond what is known"),
+      rulesErrors.ERR_RULES_REPLICA_STALE("an older replica"),
+      new TypeError("a bug"),
+    ];
+    expect(local.filter(isVoidHandshake)).toEqual([]);
   });
 });

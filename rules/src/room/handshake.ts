@@ -50,9 +50,47 @@ export function parseHandshake(
   };
 }
 
-const notVoid: ReadonlySet<string> = new Set([
-  "ERR_HANDSHAKE_LOG_AHEAD",
-  "ERR_VERIFICATION_LOG_FORK",
+/**
+ * Final reasons, the same for the relay and every member who holds the log of the commit's size. The
+ * list is closed: what is local to one reader, such as a shorter log, would split the room.
+ */
+const voidCodes: ReadonlySet<string> = new Set([
+  // Bytes that say nothing.
+  "ERR_ENCODING",
+  "ERR_ID_MALFORMED",
+  "ERR_KEY_MALFORMED",
+  "ERR_MESSAGE_INVALID",
+  "ERR_MESSAGE_MALFORMED",
+  "ERR_MESSAGE_TOO_LARGE",
+  "ERR_TIME_MALFORMED",
+  "ERR_VERIFICATION_LOG_POSITION",
+  // The record, its place and its commit.
+  "ERR_HANDSHAKE_ADD",
+  "ERR_HANDSHAKE_ADD_POLICY",
+  "ERR_HANDSHAKE_BINDING",
+  "ERR_HANDSHAKE_BY_REFERENCE",
+  "ERR_HANDSHAKE_CHECKPOINT",
+  "ERR_HANDSHAKE_CONTEXT",
+  "ERR_HANDSHAKE_DUPLICATE_LEAF",
+  "ERR_HANDSHAKE_GRANT",
+  "ERR_HANDSHAKE_GRANT_MISSING",
+  "ERR_HANDSHAKE_GRANT_POLICY",
+  "ERR_HANDSHAKE_LEAF_LEFT",
+  "ERR_HANDSHAKE_LOG_SIZE_FELL",
+  "ERR_HANDSHAKE_PATH",
+  "ERR_HANDSHAKE_POSITION",
+  "ERR_HANDSHAKE_PROPOSAL",
+  "ERR_HANDSHAKE_REFUSES",
+  "ERR_HANDSHAKE_REMOVE",
+  "ERR_HANDSHAKE_ROOM",
+  "ERR_HANDSHAKE_SENDER",
+  "ERR_HANDSHAKE_SHAPE",
+  "ERR_HANDSHAKE_SIGNATURE",
+  // Its grant.
+  "ERR_VERIFICATION_GATEWAY",
+  "ERR_VERIFICATION_ORG",
+  "ERR_VERIFICATION_TOKEN_SIGNATURE",
+  "ERR_VERIFICATION_TOKEN_TYPE",
 ]);
 
 /**
@@ -60,6 +98,5 @@ const notVoid: ReadonlySet<string> = new Set([
  * has to be fetched first, where the log is forked (stop), and for whatever is no verdict at all.
  */
 export function isVoidHandshake(error: unknown): boolean {
-  if (!isCloisterError(error) || notVoid.has(error.code)) return false;
-  return error.kind === "Verification" || error.kind === "Codec" || error.kind === "Limit";
+  return isCloisterError(error) && voidCodes.has(error.code);
 }
