@@ -101,7 +101,6 @@ const startClient: StartSide = ({ people, built }, direction, job) =>
   SideProcess.start({
     name: "client-file",
     module: built.module("client-file"),
-    nodeFlags: built.nodeFlags,
     setup: {
       ...job,
       direction,

@@ -26,7 +26,6 @@ export const roomPublish: Bench = {
     const ours = await startSide<ClientSendSetup>(closing, {
       name: "client-send",
       module: built.module("client-send"),
-      nodeFlags: built.nodeFlags,
       setup: { person, room, count },
     });
     const plain = await startSide<PlainBatchSetup>(closing, {

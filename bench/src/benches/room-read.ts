@@ -29,13 +29,11 @@ export const roomRead: Bench = {
     const sender = await startSide<ClientSendSetup>(closing, {
       name: "client-send",
       module: built.module("client-send"),
-      nodeFlags: built.nodeFlags,
       setup: { person: alice, room, count },
     });
     const reader = await startSide<ClientReadSetup>(closing, {
       name: "client-read",
       module: built.module("client-read"),
-      nodeFlags: built.nodeFlags,
       setup: { person: bob, room, count },
     });
     const plain = await startPlainReader(closing, count);

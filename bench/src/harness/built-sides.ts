@@ -12,8 +12,6 @@ const clientSides = ["client-send", "client-read", "client-file"] as const;
 export type ClientSide = (typeof clientSides)[number];
 
 export interface BuiltSides extends AsyncDisposable {
-  /** What the launcher `cloister` gives Node. */
-  readonly nodeFlags: readonly string[];
   module(side: ClientSide): URL;
 }
 
@@ -35,7 +33,6 @@ export async function buildClientSides(): Promise<BuiltSides> {
   // The engine is looked for beside the bundle, as in the package.
   await cp(new URL(memberWasmHref), join(folder, "wasm", "member.wasm"), { recursive: true });
   return {
-    nodeFlags: ["--max-semi-space-size=1"],
     module: (side) => pathToFileURL(join(folder, "lib", `${side}.js`)),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };

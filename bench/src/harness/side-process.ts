@@ -9,8 +9,6 @@ export interface StartSideOptions {
   readonly module: URL;
   /** Goes over the pipe between the processes, never over the command line: it may hold seeds. */
   readonly setup: unknown;
-  /** Flags for Node, as the product's launcher gives them. */
-  readonly nodeFlags?: readonly string[];
   readonly timeoutMs?: number;
 }
 
@@ -28,7 +26,6 @@ export class SideProcess implements Contender, AsyncDisposable {
     this.#timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
     this.#child = fork(options.module, [], {
       serialization: "advanced",
-      execArgv: [...(options.nodeFlags ?? [])],
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
   }

@@ -12,16 +12,15 @@ export interface SideStart<Setup> {
   readonly setup: Setup;
   /** Where it was built to; else it runs from the sources. */
   readonly module?: URL;
-  readonly nodeFlags?: readonly string[];
 }
 
 /** Starts a side that ends with `closing`. */
 export async function startSide<Setup>(
   closing: AsyncDisposableStack,
-  { name, setup, module, nodeFlags = [] }: SideStart<Setup>,
+  { name, setup, module }: SideStart<Setup>,
 ): Promise<SideProcess> {
   const from = module ?? sideModule(name);
-  return closing.use(await SideProcess.start({ name, module: from, setup, nodeFlags }));
+  return closing.use(await SideProcess.start({ name, module: from, setup }));
 }
 
 export interface CompareSides {
