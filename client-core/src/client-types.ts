@@ -243,7 +243,11 @@ export interface FactorAdmin {
 }
 
 export type ClientState =
-  | { readonly kind: "connecting" }
+  | {
+      readonly kind: "connecting";
+      /** Which step is under way, in words: each is bounded, and tried again. */
+      readonly waitsFor: string;
+    }
   | { readonly kind: "online" }
   | { readonly kind: "offline"; readonly reason: string }
   /** The server contradicted itself; nothing is written any more. */

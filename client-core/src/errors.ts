@@ -70,5 +70,6 @@ export const clientErrors = defineErrors({
   ERR_STEP_ORDER: { kind: "Internal" },
   ERR_CLIENT_CLOSED: { kind: "Usage" },
   ERR_OFFLINE: { kind: "Transport", retryable: true },
+  ERR_CONNECT_TIMEOUT: { kind: "Timeout", retryable: true },
   ERR_RIGHT_MISSING: { kind: "Policy" },
 });

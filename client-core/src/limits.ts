@@ -25,6 +25,8 @@ export const CONFIRM_RANK_DELAY_MS = 150;
 export const REQUEST_TIMEOUT_MS = 10_000;
 export const PUBLISH_TIMEOUT_MS = 15_000;
 export const HTTP_TIMEOUT_MS = 15_000;
+/** One step of connecting, of which each has bounds of its own: this one holds if those do not. */
+export const LINK_STEP_TIMEOUT_MS = 45_000;
 export const MAX_HTTP_RESPONSE_BYTES = 16 * 1024 * 1024;
 
 /** Shortest and longest pause between tries of what the network refused. */

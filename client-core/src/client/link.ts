@@ -1,14 +1,20 @@
 import { idBytes, parseRoomId, type RoomId, roomIdFromBytes } from "@cloister/base";
 import type { ClientState } from "../client-types.ts";
 import { clientErrors } from "../errors.ts";
-import { MAX_INBOX_AHEAD_BYTES, RETRY_FIRST_MS, RETRY_LAST_MS } from "../limits.ts";
+import {
+  LINK_STEP_TIMEOUT_MS,
+  MAX_INBOX_AHEAD_BYTES,
+  RETRY_FIRST_MS,
+  RETRY_LAST_MS,
+} from "../limits.ts";
 import type { Connection, ConnectionState, DeliveredRecord, Inbox } from "../ports.ts";
+import { createCancel } from "../runtime/cancel.ts";
 import type { ClientSession } from "./session.ts";
 
 /** Keeps the device connected: admission, connection, inbox, and all of it again when it breaks. */
 export interface Link {
   readonly state: ClientState;
-  /** One try; throws what hinders it. A later loss is mended by itself. */
+  /** One try; throws what hinders it. Who has been online is brought back by itself. */
   connect(): Promise<void>;
   /** With what the gateway says now. */
   refresh(): Promise<void>;
@@ -34,6 +40,9 @@ class DeviceLink implements Link {
   #lane: Promise<unknown> = Promise.resolve();
   /** A turn that opens what is missing is under way or due. */
   #isMending = false;
+  /** Tries from the admission on are under way. */
+  #isReconnecting = false;
+  #wasOnline = false;
   /** Grows with each opening and closing of the inbox: a reader of an older one ends. */
   #generation = 0;
 
@@ -75,27 +84,56 @@ class DeviceLink implements Link {
   async #connect(): Promise<void> {
     if (this.#connection !== undefined) return;
     const { access, device } = this.#session;
-    this.#become({ kind: "connecting" });
     try {
-      const { decisions, natsUrls } = await access.admit(true);
+      const { decisions, natsUrls } = await this.#step("the gateway's admission", () =>
+        access.admit(true),
+      );
       const rooms = allowedRooms(decisions);
       if (rooms.length === 0) {
         // Nothing to connect for: statements go through the gateway.
-        await this.#session.syncLog();
-        this.#become({ kind: "online" });
+        await this.#step("the log", () => this.#session.syncLog());
+        this.#becomeOnline();
         return;
       }
-      this.#connection = await this.#dial(natsUrls);
+      const connection = await this.#step("the relay", () => this.#dial(natsUrls), dispose);
+      this.#connection = connection;
       this.#isUp = true;
       this.#rooms = rooms.join();
-      await this.#goOnline(this.#connection);
+      await this.#step("the inbox", () => this.#goOnline(connection));
     } catch (error) {
       device.goOffline();
       const connection = this.#connection;
       this.#connection = undefined;
-      await connection?.[Symbol.asyncDispose]();
       this.#become({ kind: "offline", reason: reasonOf(error) });
+      // A server that is gone takes no leave, and nobody waits for it.
+      if (connection !== undefined) dispose(connection);
+      if (this.#wasOnline) void this.#reconnect();
       throw error;
+    }
+  }
+
+  /** One step on the way to being online, said by the state; whatever it waits for, it ends. */
+  #step<T>(waitsFor: string, act: () => Promise<T>, late?: (value: T) => void): Promise<T> {
+    this.#become({ kind: "connecting", waitsFor });
+    return this.#bounded(waitsFor, act(), late);
+  }
+
+  async #bounded<T>(what: string, promise: Promise<T>, late?: (value: T) => void): Promise<T> {
+    const { ports } = this.#session;
+    const ended = createCancel();
+    let isLate = false;
+    const patience = ports.clock.wait(LINK_STEP_TIMEOUT_MS, ended.signal).then((): T => {
+      isLate = !ended.signal.aborted;
+      throw clientErrors.ERR_CONNECT_TIMEOUT(`${what} did not answer in time`);
+    });
+    promise.then(
+      (value) => (isLate ? late?.(value) : undefined),
+      () => undefined,
+    );
+    try {
+      return await Promise.race([promise, patience]);
+    } finally {
+      ended.cancel();
     }
   }
 
@@ -113,7 +151,11 @@ class DeviceLink implements Link {
 
   async #refresh(): Promise<void> {
     const { access, device } = this.#session;
-    const admission = await access.admit(true);
+    if (this.#connection === undefined) {
+      await this.#connect();
+      return;
+    }
+    const admission = await this.#bounded("the gateway's admission", access.admit(true));
     const rooms = allowedRooms(admission.decisions).join();
     const connection = this.#connection;
     if (connection === undefined) {
@@ -124,11 +166,29 @@ class DeviceLink implements Link {
     // The permissions are in the JWT: a new one means a new connection.
     device.goOffline();
     await this.#closeInbox();
-    await connection.reconnect();
+    try {
+      await this.#step(
+        "the relay",
+        () => connection.reconnect(),
+        () => this.#onConnection({ kind: "connected" }),
+      );
+    } catch (error) {
+      if (this.#connection === connection) {
+        // It goes on trying by itself, and says when it is back.
+        this.#isUp = false;
+        this.#become({ kind: "offline", reason: reasonOf(error) });
+        throw error;
+      }
+    }
+    // Refused for good meanwhile: what is left of it must not be taken for a connection.
+    if (this.#connection !== connection) {
+      await this.#connect();
+      return;
+    }
     this.#isUp = true;
     this.#rooms = rooms;
     try {
-      await this.#goOnline(connection);
+      await this.#step("the inbox", () => this.#goOnline(connection));
     } catch (error) {
       this.#mend(RETRY_FIRST_MS);
       throw error;
@@ -137,12 +197,19 @@ class DeviceLink implements Link {
 
   async #goOnline(connection: Connection): Promise<void> {
     const { device } = this.#session;
+    // One that has ended is no link, whatever else is up by now.
+    if (device.link !== undefined && device.link.connection !== connection) device.goOffline();
     if (device.link === undefined) {
       await device.goOnline(connection);
       device.fetchLog();
-      this.#become({ kind: "online" });
     }
+    if (device.link !== undefined) this.#becomeOnline();
     if (this.#inbox === undefined) await this.#openInbox(connection);
+  }
+
+  #becomeOnline(): void {
+    this.#wasOnline = true;
+    if (this.#state.kind !== "online") this.#become({ kind: "online" });
   }
 
   #onConnection(state: ConnectionState): void {
@@ -190,7 +257,7 @@ class DeviceLink implements Link {
       return true;
     }
     try {
-      await this.#goOnline(connection);
+      await this.#bounded("the inbox", this.#goOnline(connection));
     } catch {
       // The relay may be restarting, or the connection is down again.
       return false;
@@ -202,17 +269,20 @@ class DeviceLink implements Link {
 
   /** The adapter has given up: begin from the admission again. */
   async #reconnect(): Promise<void> {
+    if (this.#isReconnecting) return;
+    this.#isReconnecting = true;
     const { ports, closing } = this.#session;
     for (let delayMs = RETRY_FIRST_MS; !closing.signal.aborted; delayMs = grown(delayMs)) {
       await ports.clock.wait(delayMs, closing.signal);
-      if (closing.signal.aborted || this.#connection !== undefined) return;
+      if (closing.signal.aborted || this.#state.kind === "online") break;
       try {
         await this.connect();
-        return;
+        break;
       } catch {
         // Said by the state; tried again.
       }
     }
+    this.#isReconnecting = false;
   }
 
   async #openInbox(connection: Connection): Promise<void> {
@@ -329,6 +399,10 @@ function byRoom(records: readonly DeliveredRecord[]): Map<RoomId, DeliveredRecor
 
 function grown(delayMs: number): number {
   return Math.min(RETRY_LAST_MS, Math.max(RETRY_FIRST_MS, delayMs * 2));
+}
+
+function dispose(connection: Connection): void {
+  void connection[Symbol.asyncDispose]().then(undefined, () => undefined);
 }
 
 function reasonOf(error: unknown): string {
