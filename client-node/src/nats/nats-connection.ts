@@ -100,13 +100,11 @@ export class RelayConnection implements Connection {
 
   /** If the first try fails, it throws and goes on trying. */
   async reconnect(): Promise<void> {
-    const old = this.#current;
-    this.#current = undefined;
-    await this.#closeInboxes();
-    await old?.close();
-    // Whoever was trying anyway may have the old credentials.
+    await this.#leave();
+    // Whoever was trying anyway may have the old credentials: what came of it does not count.
     await this.#redialing;
-    if (this.#isOver()) return;
+    await this.#leave();
+    if (this.#closing.signal.aborted) throw ended();
     try {
       await this.#dial();
     } catch (cause) {
@@ -144,6 +142,13 @@ export class RelayConnection implements Connection {
     }
   }
 
+  async #leave(): Promise<void> {
+    const current = this.#current;
+    this.#current = undefined;
+    await this.#closeInboxes();
+    await current?.close();
+  }
+
   async #dial(): Promise<void> {
     const nats = await dial(this.#options, this.#caPem);
     if (this.#isOver()) {
@@ -166,6 +171,8 @@ export class RelayConnection implements Connection {
   #redial(): void {
     this.#redialing ??= this.#untilDialed().finally(() => {
       this.#redialing = undefined;
+      // Lost between the last look and this one: nobody else would begin again.
+      if (!this.#isOver()) this.#redial();
     });
   }
 
@@ -208,6 +215,10 @@ async function drainOrLeave(nats: NatsConnection): Promise<void> {
   const patience = delay(DRAIN_MS, undefined, { signal: drained.signal }).catch(() => undefined);
   await Promise.race([nats.drain().catch(() => undefined), patience]);
   drained.abort();
+}
+
+function ended(): Error {
+  return clientNodeErrors.ERR_SERVER_UNREACHABLE("the connection has ended for good");
 }
 
 function nextPause(pauseMs: number): number {
