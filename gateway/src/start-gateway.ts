@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { Clock, Random } from "@cloister/base";
+import { type Clock, type Random, version } from "@cloister/base";
 import {
   openBox,
   openSealedBucket,
@@ -25,7 +25,6 @@ import { createAnswerer } from "./rpc/answer-call.ts";
 import { servedMethods } from "./rpc/method-table.ts";
 import { NonceRegister } from "./state/nonce-register.ts";
 import { stateBucket } from "./state/state-bucket.ts";
-import { gatewayVersion } from "./version.ts";
 
 export interface GatewayFault {
   readonly error: unknown;
@@ -90,7 +89,7 @@ async function assemble({
   const random = deps.random ?? systemRandom;
   const { state, nonces } = await openBuckets(config, links, dataKey);
   return {
-    version: gatewayVersion,
+    version,
     natsUrls: config.publicNatsUrls,
     clock,
     random,

@@ -2,6 +2,7 @@
 export * from "./account-scopes.ts";
 export * from "./account-templates.ts";
 export * from "./config.ts";
+export { ed25519Signer } from "./ed25519.ts";
 export { kitErrors } from "./errors.ts";
 export { sha256Hex, sha256OfFile } from "./file-hash.ts";
 export { isForeignRecord } from "./foreign-record.ts";

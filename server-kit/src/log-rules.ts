@@ -1,10 +1,8 @@
-import { createHash, createPublicKey, verify as verifyNative } from "node:crypto";
+import { createHash, verify as verifyNative } from "node:crypto";
 import { type Ed25519Verify, type Sha256, strictEd25519 } from "@cloister/base";
 import { appendRecord, type LogReplica, openReplica } from "@cloister/rules";
+import { ed25519PublicKey } from "./ed25519.ts";
 import type { LogRules } from "./log-follower.ts";
-
-/** DER of an Ed25519 public key up to its 32 bytes (RFC 8410 §4). */
-const spkiHead = Buffer.from("302a300506032b6570032100", "hex");
 
 /** The members' rules with the platform's primitives: the same answers, faster. */
 export function memberRules(): LogRules<LogReplica> {
@@ -18,12 +16,5 @@ export function memberRules(): LogRules<LogReplica> {
 
 const nativeSha256: Sha256 = (data) => new Uint8Array(createHash("sha256").update(data).digest());
 
-const nativeVerify: Ed25519Verify = ({ publicKey, message, signature }) => {
-  const key = Buffer.concat([spkiHead, publicKey]);
-  return verifyNative(
-    null,
-    message,
-    createPublicKey({ key, format: "der", type: "spki" }),
-    signature,
-  );
-};
+const nativeVerify: Ed25519Verify = ({ publicKey, message, signature }) =>
+  verifyNative(null, message, ed25519PublicKey(publicKey), signature);

@@ -6,13 +6,13 @@ import {
   type Random,
   randomBytes,
   SecretBytes,
+  type Signer,
 } from "@cloister/base";
 import { authorisedServices, type OrgState } from "@cloister/rules";
-import { NkeyPair } from "@cloister/server-kit";
+import { ed25519Signer, NkeyPair } from "@cloister/server-kit";
 import { gatewayErrors } from "../errors.ts";
 import { MAX_CACHED_ORG_KEYS } from "../limits.ts";
 import type { StateBucket } from "../state/state-bucket.ts";
-import { GatewayKeyPair } from "./gateway-key-pair.ts";
 import { nkeyRawBytes } from "./nkey-bytes.ts";
 
 const seedBytes = 32;
@@ -20,7 +20,7 @@ const seedBytes = 32;
 /** What a gateway signs with for one org: one key a purpose. */
 export interface OrgKeys {
   /** Sessions, grants, passes. */
-  readonly signer: GatewayKeyPair;
+  readonly signer: Signer<"gateway">;
   /** User tokens of the org's NATS account, confined by the account's scope template. */
   readonly natsSigner: NkeyPair<"account">;
 }
@@ -96,7 +96,7 @@ function openKeys(seeds: SecretBytes): OrgKeys {
   return seeds.expose((bytes) => {
     using signingSeed = SecretBytes.copyOf(bytes.subarray(0, seedBytes));
     return {
-      signer: GatewayKeyPair.fromSeed(signingSeed),
+      signer: ed25519Signer("gateway", signingSeed),
       natsSigner: NkeyPair.fromSeedBytes("account", bytes.subarray(seedBytes)),
     };
   });

@@ -1,11 +1,14 @@
-import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { publicKeyFromBytes, type Signer } from "@cloister/base";
-import { createPrivateFile, NkeyPair, readSealedFile, type SealingKey } from "@cloister/server-kit";
+import { SecretBytes, type Signer } from "@cloister/base";
+import {
+  createPrivateFile,
+  ed25519Signer,
+  NkeyPair,
+  readSealedFile,
+  type SealingKey,
+} from "@cloister/server-kit";
 
-/** DER of an Ed25519 key up to its 32 bytes (RFC 8410 §4 and §7). */
-const pkcs8Head = Buffer.from("302e020100300506032b657004220420", "hex");
-const spkiHeadBytes = 12;
 const seedBytes = 32;
 const purpose = "relay-keys";
 
@@ -23,29 +26,12 @@ export async function openRelayKeys(stateDir: string, box: SealingKey): Promise<
   fresh.fill(0);
   using seeds = await readSealedFile({ key: box, path, purpose });
   return seeds.expose((bytes) => {
+    using fenceSeed = SecretBytes.copyOf(bytes.subarray(0, seedBytes));
     const natsSigningKey = NkeyPair.fromSeedBytes("account", bytes.subarray(seedBytes));
     return {
-      signer: relaySigner(bytes.subarray(0, seedBytes)),
+      signer: ed25519Signer("relay", fenceSeed),
       natsSigningKey,
       [Symbol.dispose]: () => natsSigningKey[Symbol.dispose](),
     };
   });
-}
-
-function relaySigner(seed: Uint8Array): Signer<"relay"> {
-  const privateKey = privateKeyOf(seed);
-  const spki = createPublicKey(privateKey).export({ format: "der", type: "spki" });
-  return {
-    publicKey: publicKeyFromBytes("relay", spki.subarray(spkiHeadBytes)),
-    sign: (input) => Promise.resolve(sign(null, input, privateKey)),
-  };
-}
-
-function privateKeyOf(seed: Uint8Array): KeyObject {
-  const key = Buffer.concat([pkcs8Head, seed]);
-  try {
-    return createPrivateKey({ key, format: "der", type: "pkcs8" });
-  } finally {
-    key.fill(0);
-  }
 }

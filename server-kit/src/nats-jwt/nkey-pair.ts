@@ -1,12 +1,6 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  type KeyObject,
-  randomBytes,
-  sign,
-  verify,
-} from "node:crypto";
+import { type KeyObject, randomBytes, sign, verify } from "node:crypto";
 import { SecretBytes } from "@cloister/base";
+import { ed25519PrivateKey, ed25519PublicBytes, ed25519PublicKey } from "../ed25519.ts";
 import { kitErrors } from "../errors.ts";
 import {
   formatNkey,
@@ -17,10 +11,6 @@ import {
   nkeyRoles,
   parseNkeySeed,
 } from "./nkey-codec.ts";
-
-/** DER of an Ed25519 key up to its 32 bytes (RFC 8410 §4 and §7). */
-const spkiHead = Buffer.from("302a300506032b6570032100", "hex");
-const pkcs8Head = Buffer.from("302e020100300506032b657004220420", "hex");
 
 /** What signs NATS claims: a key pair in memory, or a key store behind the same two members. */
 export interface NkeySigner<Role extends NkeyRole = NkeyRole> {
@@ -38,16 +28,8 @@ export class NkeyPair<Role extends NkeyRole = NkeyRole> implements NkeySigner<Ro
   private constructor(role: Role, seed: SecretBytes) {
     this.role = role;
     this.#seed = seed;
-    this.#privateKey = seed.expose((bytes) => {
-      const key = Buffer.concat([pkcs8Head, bytes]);
-      try {
-        return createPrivateKey({ key, format: "der", type: "pkcs8" });
-      } finally {
-        key.fill(0);
-      }
-    });
-    const spki = createPublicKey(this.#privateKey).export({ format: "der", type: "spki" });
-    this.publicKey = formatNkey(role, spki.subarray(spkiHead.length));
+    this.#privateKey = seed.expose(ed25519PrivateKey);
+    this.publicKey = formatNkey(role, ed25519PublicBytes(this.#privateKey));
   }
 
   static generate<Role extends NkeyRole>(role: Role): NkeyPair<Role> {
@@ -98,7 +80,6 @@ export function isNkeySignature(input: NkeySignature): boolean {
     input.publicKey.startsWith(nkeyRoles[name].letter),
   );
   if (role === undefined || input.signature.length !== 64) return false;
-  const spki = Buffer.concat([spkiHead, nkeyBytesOf(role, input.publicKey)]);
-  const key = createPublicKey({ key: spki, format: "der", type: "spki" });
+  const key = ed25519PublicKey(nkeyBytesOf(role, input.publicKey));
   return verify(null, input.data, key, input.signature);
 }

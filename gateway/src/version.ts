@@ -1,2 +1,0 @@
-/** Told by Discover. */
-export const gatewayVersion = "0.1.0";
