@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Connection, DeliveredRecord, Inbox, InboxPage } from "@cloister/client-core";
 import { roomSubject, streamNames } from "@cloister/proto";
 import { api } from "@cloister/testkit";
@@ -126,6 +127,8 @@ describe("an inbox", () => {
     const { device, connection, send } = await inRoom();
     await using inbox = await open(connection, device);
     await send(["last"]);
+    // Stored is not yet delivered: the server hands it to the pull a moment after its answer.
+    await delay(500);
     await stage.deleteConsumer(device);
     const seen: DeliveredRecord[] = [];
     let page: InboxPage;
